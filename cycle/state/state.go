@@ -1,0 +1,164 @@
+// Package state keeps a daemon's state between runs: one small JSON file,
+// replaced whole or not at all, readable by the Python program and written by
+// it. What is in the file is the daemons' affair.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
+)
+
+// MaxSize bounds what is read of a state file, in bytes. A daemon's state is a
+// few hundred bytes, a long steering history some ten thousand.
+const MaxSize = 1 << 20
+
+// mode is the state file's: its owner's alone, as in the Python program.
+const mode fs.FileMode = 0o600
+
+// File is a state file. The zero options suit autorate; steering sets both.
+type File struct {
+	Path   string
+	Backup bool // keep a copy of the last save in <path>.backup
+	Lock   bool // hold flock(2) on <path>.lock while saving
+}
+
+// String returns the file's path.
+func (f File) String() string { return f.Path }
+
+// Load reads the file. With none there the error is fs.ErrNotExist; more than
+// MaxSize bytes are an error too.
+func (f File) Load() ([]byte, error) { return load(f.Path) }
+
+// LoadBackup reads the copy of the last save.
+func (f File) LoadBackup() ([]byte, error) { return load(f.Path + ".backup") }
+
+func load(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if len(b) > MaxSize {
+		return nil, fmt.Errorf("read state: %s holds more than %d bytes, which no daemon's state does", path, MaxSize)
+	}
+	return b, nil
+}
+
+// Save replaces the file: whoever reads it sees the old state or the new one,
+// also after a crash of this program. It does not wait for the disk. After a
+// power cut the file may be some seconds old or, on a few file systems, empty;
+// both are a sane start. So a save each cycle costs nothing on the usual tmpfs
+// and one block, not a journal commit, on flash.
+func (f File) Save(b []byte) error { return f.save(b, false) }
+
+// SaveSynced is Save for what must not be forgotten, such as what the router was
+// last told: it returns when the state is on the disk.
+func (f File) SaveSynced(b []byte) error { return f.save(b, true) }
+
+func (f File) save(b []byte, synced bool) error {
+	if f.Lock {
+		lock := flock.New(f.Path+".lock", flock.SetPermissions(mode))
+		held, err := lock.TryLock()
+		if err == nil && !held {
+			err = errors.New("another program holds the lock")
+		}
+		if err != nil {
+			return fmt.Errorf("save state %s: lock: %w", f.Path, err)
+		}
+		defer lock.Unlock() //nolint:errcheck // closing the file is all it does
+	}
+	if err := replace(f.Path, b, synced); err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	if f.Backup {
+		if err := f.backUp(b); err != nil {
+			return fmt.Errorf("back up state: %w", err)
+		}
+	}
+	return nil
+}
+
+// backUp makes <path>.backup another name of what was just saved: a save writes
+// a new file and never into the old one, so the two part at the next save and
+// no byte is written twice. Where the file system has no hard links it is a copy.
+func (f File) backUp(b []byte) error {
+	backup, temp := f.Path+".backup", f.Path+".backup.tmp"
+	_ = os.Remove(temp) // left by a crash
+	if err := os.Link(f.Path, temp); err != nil {
+		return replace(backup, b, false)
+	}
+	return os.Rename(temp, backup)
+}
+
+// KeepAside copies a file that could not be understood to <path>.corrupt, before
+// the next save replaces it. Only the newest is kept.
+func (f File) KeepAside() error {
+	from, err := os.Open(f.Path)
+	if err != nil {
+		return fmt.Errorf("keep bad state aside: %w", err)
+	}
+	defer from.Close()
+	b, err := io.ReadAll(io.LimitReader(from, MaxSize))
+	if err == nil {
+		err = replace(f.Path+".corrupt", b, true)
+	}
+	if err != nil {
+		return fmt.Errorf("keep bad state aside: %w", err)
+	}
+	return nil
+}
+
+// replace writes b to path by way of a file beside it.
+//
+// Note: renameio does the same but always waits for the disk, and names its
+// temporary files at random: a daemon killed often enough would litter the
+// folder. One writer has one temporary file.
+func replace(path string, b []byte, synced bool) (err error) {
+	temp := path + ".tmp"
+	file, err := create(temp)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temp)
+		}
+	}()
+	_, err = file.Write(b)
+	if err == nil {
+		err = file.Chmod(mode)
+	}
+	if err == nil && synced {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+// create opens a temporary file, and makes its folder if that is missing.
+func create(path string) (*os.File, error) {
+	open := func() (*os.File, error) {
+		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, mode)
+	}
+	file, err := open()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	return open()
+}
