@@ -1,0 +1,63 @@
+package routeros
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// flash spares the router's flash, which takes a bounded number of writes: it
+// says when one has to wait.
+type flash struct {
+	interval time.Duration // at least, between two writes
+	most     int           // writes in any window; 0: no bound
+	log      *slog.Logger
+
+	mu      sync.Mutex
+	recent  []time.Time // writes within the window, and the last one
+	holding bool
+}
+
+const flashWindow = 10 * time.Second
+
+// HeldError reports a write that was held back to spare the router's flash.
+type HeldError struct {
+	For    time.Duration // until it may be tried again
+	Reason string
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("write held back for %v to spare the router's flash: %s", e.For.Round(time.Millisecond), e.Reason)
+}
+
+// Held tells that the write was decided, and not sent.
+func (e *HeldError) Held() bool { return true }
+
+// permit returns a *HeldError if a write at this moment has to wait; else it
+// counts the write.
+func (f *flash) permit(now time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.recent); n > 0 && now.Sub(f.recent[n-1]) < f.interval {
+		return &HeldError{f.interval - now.Sub(f.recent[n-1]), fmt.Sprintf("router.min_write_interval is %v", f.interval)}
+	}
+	f.recent = slices.DeleteFunc(f.recent, func(t time.Time) bool {
+		return now.Sub(t) >= max(flashWindow, f.interval)
+	})
+	within := slices.DeleteFunc(slices.Clone(f.recent), func(t time.Time) bool { return now.Sub(t) >= flashWindow })
+	if f.most > 0 && len(within) >= f.most {
+		held := &HeldError{flashWindow - now.Sub(within[len(within)-f.most]), fmt.Sprintf("router.max_writes_per_10s is %d", f.most)}
+		if !f.holding {
+			f.log.Warn("holding back writes to spare the router's flash", "most_per_10s", f.most)
+		}
+		f.holding = true
+		return held
+	}
+	f.holding = false
+	if f.most > 0 || f.interval > 0 {
+		f.recent = append(f.recent, now)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package routeros
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"wanctl/cycle"
+)
+
+// The waits before a transport that failed is tried again. They double from the
+// first to the last, and are stretched by up to a quarter so that several
+// daemons do not knock at once.
+const (
+	firstWait      = time.Second
+	lastWait       = 24 * time.Second // stretched, 30 s at most
+	firstLoginWait = time.Minute      // after a refused login, or a peer that may not be the router
+	lastLoginWait  = 5 * time.Minute
+)
+
+// link is one transport: it connects when it has to, keeps the session, and
+// drops it when it broke.
+type link struct {
+	name    string
+	address string
+	dial    func(context.Context) (session, error)
+	greet   func(context.Context, session) error // first question of a session
+	log     *slog.Logger
+
+	dialing chan struct{} // holds one token, for whoever connects
+
+	mu       sync.Mutex
+	session  *lease
+	closed   bool
+	failures int       // in a row
+	retry    time.Time // not tried before
+	last     error     // what failed then
+}
+
+// lease is a session and those who use it. A retired one is closed when the last
+// of them is done.
+type lease struct {
+	session
+	users   int
+	retired bool
+}
+
+func newLink(name, address string, log *slog.Logger) *link {
+	return &link{name: name, address: address, log: log.With("transport", name), dialing: make(chan struct{}, 1)}
+}
+
+// errLost reports that a session was found dead before anything was sent.
+var errLost = errors.New("connection lost")
+
+// unreachable reports that nothing was sent.
+type unreachable struct{ err error }
+
+func (e *unreachable) Error() string { return e.err.Error() }
+func (e *unreachable) Unwrap() error { return e.err }
+
+// do runs an operation on the session, connecting first if need be. A session
+// that had been in use and turns out to be dead is replaced and the operation
+// run again, if it may be or was not sent.
+func (l *link) do(ctx context.Context, again bool, op func(session) error) error {
+	for {
+		s, fresh, err := l.acquire(ctx)
+		if err != nil {
+			return &unreachable{fmt.Errorf("%s %s: %w", l.name, l.address, err)}
+		}
+		err = op(s)
+		l.release(s, err, fresh)
+		if err == nil {
+			return nil
+		}
+		if fresh || !again && !errors.Is(err, errLost) || answered(err) || ctx.Err() != nil {
+			return fmt.Errorf("%s %s: %w", l.name, l.address, err)
+		}
+	}
+}
+
+// acquire returns the session, and whether it is a new one.
+func (l *link) acquire(ctx context.Context) (s *lease, fresh bool, err error) {
+	if s = l.current(); s != nil {
+		return s, false, nil
+	}
+	select {
+	case l.dialing <- struct{}{}:
+		defer func() { <-l.dialing }()
+	case <-ctx.Done():
+		return nil, false, context.Cause(ctx)
+	}
+	if s = l.current(); s != nil { // somebody else connected meanwhile
+		return s, false, nil
+	}
+	if err := l.waiting(); err != nil {
+		return nil, false, err
+	}
+	watch := cycle.TimerFrom(ctx).StartTarget(cycle.Other, "login "+l.name)
+	opened, err := l.open(ctx)
+	watch.Stop(cycle.OutcomeOf(err))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && l.closed {
+		opened.close()
+		err = errClosed
+	}
+	if err != nil {
+		l.failed(err)
+		return nil, false, err
+	}
+	l.log.Info("connected to the router", "address", l.address)
+	l.session = &lease{session: opened, users: 1}
+	return l.session, true, nil
+}
+
+// open connects, logs in and greets.
+func (l *link) open(ctx context.Context) (session, error) {
+	s, err := l.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.greet(ctx, s); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// current returns the session there is, if any.
+func (l *link) current() *lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session != nil {
+		l.session.users++
+	}
+	return l.session
+}
+
+// waiting returns an error as long as the link is not to be tried.
+func (l *link) waiting() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if wait := time.Until(l.retry); wait > 0 {
+		return fmt.Errorf("not tried again for %v after: %w", max(wait.Round(100*time.Millisecond), 100*time.Millisecond), l.last)
+	}
+	return nil
+}
+
+// failed notes a failure, and when to try again. The caller holds mu.
+func (l *link) failed(err error) {
+	first, last := firstWait, lastWait
+	var login *loginError
+	if errors.As(err, &login) || impostor(err) {
+		first, last = firstLoginWait, lastLoginWait
+	}
+	wait := min(first<<min(l.failures, 10), last)
+	wait += rand.N(wait/4 + 1)
+	if l.failures == 0 || last == lastLoginWait {
+		l.log.Warn("cannot reach the router", "address", l.address, "error", err, "retry_s", wait.Seconds())
+	}
+	l.failures++
+	l.last, l.retry = err, time.Now().Add(wait)
+}
+
+// release gives the session back. One that broke is closed at once, also for
+// others who use it: it has lost its place in the conversation.
+func (l *link) release(s *lease, err error, fresh bool) {
+	broken := err != nil && !answered(err)
+	l.mu.Lock()
+	s.users--
+	if !broken {
+		l.failures = 0
+	} else if l.session == s {
+		l.session = nil
+		if fresh { // it connects, and yet it does not work
+			l.failed(err)
+		} else {
+			l.log.Warn("connection to the router lost", "address", l.address, "error", err)
+		}
+	}
+	idle := s.retired && s.users == 0
+	l.mu.Unlock()
+	if broken || idle {
+		s.close()
+	}
+}
+
+// retire takes the session out of use; it is closed when nobody uses it.
+func (l *link) retire() {
+	l.mu.Lock()
+	s := l.session
+	l.session = nil
+	idle := s != nil && s.users == 0
+	if s != nil {
+		s.retired = true
+	}
+	l.mu.Unlock()
+	if idle {
+		s.close()
+	}
+}
+
+// close ends the session for good.
+func (l *link) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.retire()
+}
+
+// connected tells whether there is a session.
+func (l *link) connected() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session != nil
+}
