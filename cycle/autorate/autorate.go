@@ -127,7 +127,7 @@ func (a *Autorate) Turn(ctx context.Context, t *cycle.Timer) (cycle.Decision, er
 		cycle.Measurement{Part: cycle.CAKE, Do: func(ctx context.Context) error {
 			return a.readQueues(ctx, &d)
 		}})
-	a.reportQueues(errs[1])
+	a.reportQueues(ctx, &d, errs[1])
 	if err := errs[0]; err != nil {
 		a.complain(ctx, slog.LevelWarn, "skip", cycle.Values(slog.Any("error", err)), "%s: Ping failed, skipping cycle", a.cfg.WAN)
 		a.state.fill(&d)
@@ -179,17 +179,30 @@ func (a *Autorate) readQueues(ctx context.Context, d *cycle.Decision) error {
 // packets keeps a router's 64-bit counter within what is recorded.
 func packets(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
-// reportQueues logs when reading the queues begins to fail and when it is well
-// again.
-func (a *Autorate) reportQueues(err error) {
-	if failed := err != nil; failed != a.queueFailed {
-		a.queueFailed = failed
-		if failed {
-			a.log.Warn("CAKE stats cannot be read; control goes on without them", slog.String("wan", a.cfg.WAN), slog.Any("error", err))
-		} else {
-			a.log.Info("CAKE stats can be read again", slog.String("wan", a.cfg.WAN))
+// reportQueues logs what the queues told, when reading them begins to fail, and
+// when it is well again.
+func (a *Autorate) reportQueues(ctx context.Context, d *cycle.Decision, err error) {
+	failed := err != nil
+	switch {
+	case failed && !a.queueFailed:
+		a.log.Warn("CAKE stats cannot be read; control goes on without them", slog.String("wan", a.cfg.WAN), slog.Any("error", err))
+	case !failed && a.queueFailed:
+		a.log.Info("CAKE stats can be read again", slog.String("wan", a.cfg.WAN))
+	}
+	if a.queueFailed = failed; failed || !a.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	var values []any
+	for _, q := range []struct {
+		key  string
+		seen *cycle.Direction
+	}{{"dl", &d.Download}, {"ul", &d.Upload}} {
+		values = append(values, slog.Int64(q.key+"_queued_packets", q.seen.Queued.Value))
+		if q.seen.Drops.Known { // not on the first reading, nor after a reset
+			values = append(values, slog.Int64(q.key+"_drops", q.seen.Drops.Value))
 		}
 	}
+	a.log.Debug("CAKE stats", append(values, slog.String("wan", a.cfg.WAN))...)
 }
 
 // write tells the router the rates and returns what became of it.

@@ -3,14 +3,11 @@ package autorate
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -319,84 +316,4 @@ func turned(t *testing.T, s scenario, cfg Config) {
 			t.Fatalf("%s row %d: RTT %v, want %v", s.name, i, d.RTT.Value, *v.Out.RTT)
 		}
 	}
-}
-
-// world answers as a row says: reflectors, router and state file in one.
-type world struct {
-	cfg   Config
-	row   row
-	wrote []int64
-	disk  []byte
-	saves int
-	aside []byte
-}
-
-var errRefused = errors.New("refused")
-
-// restart ends a daemon as a row says and tells whether a new one is to begin.
-func (w *world) restart(t *testing.T, a *Autorate) bool {
-	t.Helper()
-	how := w.row.Restart
-	if how == nil {
-		return false
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var raw struct{ Raw string }
-	switch string(how) {
-	case `"keep"`:
-	case `"missing"`:
-		w.disk = nil
-	default:
-		if err := json.Unmarshal(how, &raw); err != nil {
-			t.Fatal(err)
-		}
-		w.disk = append([]byte{}, raw.Raw...)
-	}
-	w.row.Restart = nil
-	return true
-}
-
-func (w *world) Load() ([]byte, error) {
-	if w.disk == nil {
-		return nil, fs.ErrNotExist
-	}
-	return w.disk, nil
-}
-
-func (w *world) Save(b []byte) error { w.disk, w.saves = b, w.saves+1; return nil }
-func (w *world) KeepAside() error    { w.aside = w.disk; return nil }
-func (w *world) String() string      { return "memory" }
-
-// Probe implements Prober: every reflector answers with the row's RTT, or each
-// as the row says.
-func (w *world) Probe(_ context.Context, reflectors []string, _ time.Duration) (echoes []cycle.Echo) {
-	for i, host := range reflectors {
-		e := cycle.Echo{Reflector: host, Sent: time.Now(), Err: context.DeadlineExceeded}
-		rtt := w.row.RTT
-		if i < len(w.row.Hosts) {
-			err := json.Unmarshal(w.row.Hosts[i], &rtt)
-			rtt.Known = rtt.Known && err == nil // "exc" is no answer
-		}
-		if rtt.Known {
-			e.RTT, e.Err = time.Duration(math.Round(rtt.Value*1000))*time.Microsecond, nil
-		}
-		echoes = append(echoes, e)
-	}
-	return echoes
-}
-
-// Queues implements Router.
-func (w *world) Queues(_ context.Context, names ...string) ([]cycle.Queue, error) {
-	return make([]cycle.Queue, len(names)), nil
-}
-
-// SetLimits implements Router.
-func (w *world) SetLimits(_ context.Context, limits ...cycle.Limit) error {
-	w.wrote = []int64{limits[0].Rate, limits[1].Rate}
-	if string(w.row.Write) == "" {
-		return nil
-	}
-	return errRefused
 }

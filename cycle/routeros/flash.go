@@ -16,7 +16,7 @@ type flash struct {
 	log      *slog.Logger
 
 	mu      sync.Mutex
-	recent  []time.Time // writes within the window, and the last one
+	recent  []time.Time // the last writes, as many as there may be in a window; the last one in any case
 	holding bool
 }
 
@@ -35,29 +35,30 @@ func (e *HeldError) Error() string {
 // Held tells that the write was decided, and not sent.
 func (e *HeldError) Held() bool { return true }
 
-// permit returns a *HeldError if a write at this moment has to wait; else it
-// counts the write.
+// permit returns a *HeldError if a write at this moment has to wait.
 func (f *flash) permit(now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.recent); n > 0 && now.Sub(f.recent[n-1]) < f.interval {
 		return &HeldError{f.interval - now.Sub(f.recent[n-1]), fmt.Sprintf("router.min_write_interval is %v", f.interval)}
 	}
-	f.recent = slices.DeleteFunc(f.recent, func(t time.Time) bool {
-		return now.Sub(t) >= max(flashWindow, f.interval)
-	})
-	within := slices.DeleteFunc(slices.Clone(f.recent), func(t time.Time) bool { return now.Sub(t) >= flashWindow })
-	if f.most > 0 && len(within) >= f.most {
-		held := &HeldError{flashWindow - now.Sub(within[len(within)-f.most]), fmt.Sprintf("router.max_writes_per_10s is %d", f.most)}
+	if n := len(f.recent) - f.most; f.most > 0 && n >= 0 && now.Sub(f.recent[n]) < flashWindow {
 		if !f.holding {
 			f.log.Warn("holding back writes to spare the router's flash", "most_per_10s", f.most)
 		}
 		f.holding = true
-		return held
+		return &HeldError{flashWindow - now.Sub(f.recent[n]), fmt.Sprintf("router.max_writes_per_10s is %d", f.most)}
 	}
 	f.holding = false
-	if f.most > 0 || f.interval > 0 {
-		f.recent = append(f.recent, now)
-	}
 	return nil
+}
+
+// wrote counts a write.
+func (f *flash) wrote(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.recent = append(f.recent, now)
+	if n := len(f.recent) - max(f.most, 1); n > 0 {
+		f.recent = slices.Delete(f.recent, 0, n)
+	}
 }

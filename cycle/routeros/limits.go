@@ -51,7 +51,7 @@ func (c *Client) SetLimits(ctx context.Context, limits ...cycle.Limit) error {
 func (c *Client) set(ctx context.Context, limits []cycle.Limit) error {
 	look := c.unsure(limits)
 	var err error
-	for range 2 {
+	for attempt := range 2 {
 		todo := changes(limits)
 		if look {
 			if todo, err = c.differing(ctx, limits, err); err != nil {
@@ -62,12 +62,13 @@ func (c *Client) set(ctx context.Context, limits []cycle.Limit) error {
 			c.settle(limits, true)
 			return nil
 		}
-		if err := c.flash.permit(time.Now()); err != nil {
-			return err
+		if attempt == 0 {
+			if err := c.flash.permit(time.Now()); err != nil {
+				return err
+			}
 		}
 		c.settle(limits, false)
-		c.count.writes.Add(1)
-		err = c.do(ctx, true, func(s session) error { return s.apply(ctx, todo) })
+		err = c.write(ctx, todo)
 		if err == nil {
 			c.settle(limits, true)
 			return nil
@@ -76,6 +77,19 @@ func (c *Client) set(ctx context.Context, limits []cycle.Limit) error {
 			return err
 		}
 		look = true
+	}
+	return err
+}
+
+// write sends changes, and counts them unless they were certainly not sent.
+func (c *Client) write(ctx context.Context, todo []change) error {
+	err := c.do(ctx, true, func(s session) error { return s.apply(ctx, todo) })
+	var unsent *unreachable
+	if !errors.As(err, &unsent) {
+		c.count.writes.Add(1)
+		if todo[0].menu == queueTree {
+			c.flash.wrote(time.Now())
+		}
 	}
 	return err
 }

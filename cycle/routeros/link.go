@@ -36,6 +36,8 @@ type link struct {
 	mu       sync.Mutex
 	session  *lease
 	closed   bool
+	lost     time.Time // when a connection last broke
+	losses   int       // with less than steady in between
 	failures int       // in a row
 	retry    time.Time // not tried before
 	last     error     // what failed then
@@ -52,6 +54,16 @@ type lease struct {
 func newLink(name, address string, log *slog.Logger) *link {
 	return &link{name: name, address: address, log: log.With("transport", name), dialing: make(chan struct{}, 1)}
 }
+
+// A lost connection is replaced at once, unless several were lost in a row with
+// less than steady in between: the router logs every login.
+const (
+	steady     = 10 * time.Second
+	freeLosses = 3
+)
+
+// persistent is how many failures in a row are worth a second line in the log.
+const persistent = 3
 
 // errLost reports that a session was found dead before anything was sent.
 var errLost = errors.New("connection lost")
@@ -112,7 +124,9 @@ func (l *link) acquire(ctx context.Context) (s *lease, fresh bool, err error) {
 		l.failed(err)
 		return nil, false, err
 	}
-	l.log.Info("connected to the router", "address", l.address)
+	if l.losses <= freeLosses || l.failures > persistent {
+		l.log.Info("connected to the router", "address", l.address)
+	}
 	l.session = &lease{session: opened, users: 1}
 	return l.session, true, nil
 }
@@ -159,7 +173,8 @@ func (l *link) failed(err error) {
 	}
 	wait := min(first<<min(l.failures, 10), last)
 	wait += rand.N(wait/4 + 1)
-	if l.failures == 0 || last == lastLoginWait {
+	quiet := time.Since(l.lost) < steady // the loss was logged, or is one of many
+	if l.failures == 0 && !quiet || l.failures == persistent || last == lastLoginWait {
 		l.log.Warn("cannot reach the router", "address", l.address, "error", err, "retry_s", wait.Seconds())
 	}
 	l.failures++
@@ -176,11 +191,16 @@ func (l *link) release(s *lease, err error, fresh bool) {
 		l.failures = 0
 	} else if l.session == s {
 		l.session = nil
-		if fresh { // it connects, and yet it does not work
+		if time.Since(l.lost) > steady {
+			l.losses = 0
+		}
+		l.losses++
+		if fresh || l.losses > freeLosses { // it connects, and yet it does not work
 			l.failed(err)
 		} else {
 			l.log.Warn("connection to the router lost", "address", l.address, "error", err)
 		}
+		l.lost = time.Now()
 	}
 	idle := s.retired && s.users == 0
 	l.mu.Unlock()

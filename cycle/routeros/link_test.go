@@ -90,6 +90,38 @@ func TestSessionsThatNeverWorkBackOff(t *testing.T) {
 	})
 }
 
+// A router that drops every session after a while is logged into once a second
+// at most.
+func TestSessionsThatAreDroppedAreNotReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logins, good := 0, 0
+		c := clientWith(func(context.Context) (session, error) {
+			logins++
+			left := 4
+			s := queueing()
+			answer := s.onFetch
+			s.onFetch = func(q query) ([]row, error) {
+				if left--; left < 0 {
+					return nil, errDown
+				}
+				return answer(q)
+			}
+			return s, nil
+		})
+		defer c.close()
+		for range 60 * 20 {
+			if _, err := c.Queues(t.Context(), "q"); err == nil {
+				good++
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if logins > 65 || good < 100 {
+			t.Errorf("%d logins and %d good readings in a minute", logins, good)
+		}
+	})
+}
+
 func TestFallingBackAndComingBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -134,6 +166,22 @@ func TestFallingBackAndComingBack(t *testing.T) {
 		c.close()
 		if !first.isClosed() {
 			t.Error("a session is open after the client was closed")
+		}
+	})
+}
+
+// A transport whose user may log in and read nothing is as good as down.
+func TestARouterThatDoesNotGreetIsFallenBackFrom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mute := &scripted{onFetch: func(query) ([]row, error) { return nil, answerf("not enough permissions (9)") }}
+		c := clientWith(
+			func(context.Context) (session, error) { return mute, nil },
+			func(context.Context) (session, error) { return queueing(), nil },
+		)
+		defer c.close()
+		if _, err := c.Queues(t.Context(), "q"); err != nil || c.Status().Transport != "link1" || !mute.isClosed() {
+			t.Errorf("%v, %+v", err, c.Status())
 		}
 	})
 }
@@ -242,6 +290,9 @@ func TestFlashIsSpared(t *testing.T) {
 			err := f.permit(began.Add(s.at))
 			if s.held == 0 && err != nil || s.held > 0 && (!errors.As(err, &held) || held.For != s.held || !held.Held()) {
 				t.Errorf("%s: at %v: %v, want held for %v", name, s.at, err, s.held)
+			}
+			if err == nil {
+				f.wrote(began.Add(s.at))
 			}
 		}
 		if len(f.recent) > 3 {

@@ -12,10 +12,10 @@ import (
 
 // Resource is what the router tells of itself.
 type Resource struct {
-	Version      string
-	Board        string
-	Uptime       time.Duration      // whole seconds
-	WriteSectors cycle.Maybe[int64] // flash sectors written since it started, where it tells
+	Version      string             `json:"version"`
+	Board        string             `json:"board"`
+	Uptime       time.Duration      `json:"uptime_ns"`               // whole seconds
+	WriteSectors cycle.Maybe[int64] `json:"write_sect_since_reboot"` // flash sectors written since it started, where it tells
 }
 
 var resourceProps = []string{"uptime", "version", "board-name", "write-sect-since-reboot"}

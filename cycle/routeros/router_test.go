@@ -23,9 +23,11 @@ const (
 	user     = "wanctl"
 	password = "Tr0ub4dor&3-never-to-be-seen"
 
-	download = "WAN-Download-1"
-	upload   = "WAN-Upload-1"
-	comment  = "ADAPTIVE: Steer latency-sensitive to WAN2"
+	download     = "wanctl-test-down"
+	upload       = "wanctl-test-up"
+	downloadType = "wanctl-test-cake-down"
+	uploadType   = "wanctl-test-cake-up"
+	comment      = "wanctl test: steer: nothing"
 )
 
 // world is a simulated router, a client of it, and what was said on the way.
@@ -58,11 +60,12 @@ func (s *said) String() string {
 // router describes the router that most tests want.
 func router() simulator.Config {
 	return simulator.Config{
-		Users: []simulator.User{{Name: user, Password: password}},
+		Uptime: time.Hour,
+		Users:  []simulator.User{{Name: user, Password: password}},
 		Queues: []simulator.Queue{
 			{Name: "other", Type: "cake-other", Limit: 1_000_000},
-			{Name: download, Type: "cake-down-wan1", Limit: 500_000_000, Load: simulator.Constant(300_000_000)},
-			{Name: upload, Type: "cake-up-wan1", Limit: 50_000_000, Load: simulator.Constant(60_000_000)},
+			{Name: download, Type: downloadType, Limit: 500_000_000, Load: simulator.Constant(300_000_000)},
+			{Name: upload, Type: uploadType, Limit: 50_000_000, Load: simulator.Constant(60_000_000)},
 		},
 		Rules: []simulator.Rule{
 			{Comment: "unrelated"},
@@ -164,8 +167,8 @@ func (w *world) queues(ctx context.Context) ([]cycle.Queue, error) {
 // set sets both limits.
 func (w *world) set(ctx context.Context, down, up int64) error {
 	return w.note(w.SetLimits(ctx,
-		cycle.Limit{Queue: download, Type: "cake-down-wan1", Rate: down},
-		cycle.Limit{Queue: upload, Type: "cake-up-wan1", Rate: up}))
+		cycle.Limit{Queue: download, Type: downloadType, Rate: down},
+		cycle.Limit{Queue: upload, Type: uploadType, Rate: up}))
 }
 
 // traffic is what came through the door of the world's transport.

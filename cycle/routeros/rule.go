@@ -13,7 +13,13 @@ type rule struct {
 	id      string
 	comment string // its own, which may be longer than what was asked for
 	byID    bool   // the router's filter does not find the comment
+
+	absent   error // why there is none
+	searched time.Time
 }
+
+// searchAgain is how long a search through all rules that found none is believed.
+const searchAgain = 10 * time.Second
 
 var ruleProps = []string{".id", "comment", "disabled"}
 
@@ -45,8 +51,7 @@ func (c *Client) setRule(ctx context.Context, comment string, on bool) error {
 		return err
 	}
 	to := change{menu: mangle, key: ".id", value: r[".id"], set: []property{{"disabled", word(on, "false", "true")}}}
-	c.count.writes.Add(1)
-	failed := c.do(ctx, true, func(s session) error { return s.apply(ctx, []change{to}) })
+	failed := c.write(ctx, []change{to})
 	var unsent *unreachable
 	if errors.As(failed, &unsent) {
 		return failed
@@ -94,8 +99,8 @@ func (c *Client) rule(ctx context.Context, comment string) (row, error) {
 	c.mu.Lock()
 	known, ok := c.rules[comment]
 	c.mu.Unlock()
-	if !ok {
-		known = rule{comment: comment}
+	if !ok || known.absent != nil {
+		known.comment = comment
 	}
 	q := query{menu: mangle, props: ruleProps, key: "comment", values: []string{known.comment}}
 	if known.byID {
@@ -107,6 +112,9 @@ func (c *Client) rule(ctx context.Context, comment string) (row, error) {
 	}
 	if r, err := pick(rows, known.comment); r != nil || err != nil {
 		return c.found(comment, r, known.byID), c.rememberAny(err)
+	}
+	if known.absent != nil && time.Since(known.searched) < searchAgain {
+		return nil, known.absent
 	}
 	return c.search(ctx, comment)
 }
@@ -130,8 +138,11 @@ func (c *Client) search(ctx context.Context, comment string) (row, error) {
 		}
 	}
 	if len(within) != 1 {
-		c.found(comment, nil, false)
-		return nil, c.remember(answerf("no mangle rule has this comment, and %d contain it; exactly one must", len(within)))
+		err := c.remember(answerf("no mangle rule has this comment, and %d contain it; exactly one must", len(within)))
+		c.mu.Lock()
+		c.rules[comment] = rule{absent: err, searched: time.Now()}
+		c.mu.Unlock()
+		return nil, err
 	}
 	c.log.Warn("no mangle rule has the comment exactly; one contains it", "comment", comment, "found", within[0]["comment"])
 	return c.found(comment, within[0], false), nil

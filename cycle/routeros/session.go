@@ -85,10 +85,12 @@ func answerf(format string, args ...any) error {
 	return &answerError{text: fmt.Sprintf(format, args...)}
 }
 
-// answered tells whether an error is the router's answer.
+// answered tells whether an error is the router's answer to what was asked. An
+// answer to the greeting is none: the session never came to be.
 func answered(err error) bool {
 	var a *answerError
-	return errors.As(err, &a)
+	var unsent *unreachable
+	return errors.As(err, &a) && !errors.As(err, &unsent)
 }
 
 // loginError reports that the router refused the login: trying again soon would

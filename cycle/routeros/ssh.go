@@ -1,7 +1,6 @@
 package routeros
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -129,7 +129,6 @@ func dialSSH(ctx context.Context, cfg *Config, key ssh.Signer, counts *counts) (
 	if p := cfg.Password.Reveal(); p != "" {
 		config.Auth = append(config.Auth, ssh.Password(p))
 	}
-	counts.logins.Add(1)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	c, channels, requests, err := ssh.NewClientConn(conn, address, config)
 	if !stop() {
@@ -138,8 +137,9 @@ func dialSSH(ctx context.Context, cfg *Config, key ssh.Signer, counts *counts) (
 	}
 	if err != nil {
 		_ = conn.Close()
-		return nil, sshLoginError(err)
+		return nil, sshLoginError(err, counts)
 	}
+	counts.logins.Add(1)
 	return &sshSession{
 		client: ssh.NewClient(c, channels, requests), quoter: quoter{cfg.Password},
 		trips: &counts.roundTrips, lanes: make(chan struct{}, sshLanes),
@@ -147,9 +147,9 @@ func dialSSH(ctx context.Context, cfg *Config, key ssh.Signer, counts *counts) (
 }
 
 // sshLoginError tells a refused login from a failed handshake.
-func sshLoginError(err error) error {
-	var auth *ssh.ServerAuthError
-	if errors.As(err, &auth) || bytes.Contains([]byte(err.Error()), []byte("unable to authenticate")) {
+func sshLoginError(err error, counts *counts) error {
+	if strings.Contains(err.Error(), "unable to authenticate") { // the library has no type for it
+		counts.logins.Add(1)
 		return &loginError{errors.New("neither key nor password was taken")}
 	}
 	return err
@@ -200,7 +200,7 @@ func (s *sshSession) parse(text, nonce string) ([]row, error) {
 	if err != nil {
 		return nil, &answerError{
 			text:    fmt.Sprintf("%v: %s", err, s.quote(text)),
-			missing: bytes.Contains([]byte(text), []byte("no such item")),
+			missing: strings.Contains(text, "no such item"),
 		}
 	}
 	return rows, nil

@@ -62,8 +62,8 @@ func load(path string) ([]byte, error) {
 // and one block, not a journal commit, on flash.
 func (f File) Save(b []byte) error { return f.save(b, false) }
 
-// SaveSynced is Save for what must not be forgotten, such as what the router was
-// last told: it returns when the state is on the disk.
+// SaveSynced is Save for what must not be forgotten, such as a rule that was just
+// switched: it returns when the state is on the disk.
 func (f File) SaveSynced(b []byte) error { return f.save(b, true) }
 
 func (f File) save(b []byte, synced bool) error {

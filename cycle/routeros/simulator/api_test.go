@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
@@ -152,6 +151,7 @@ func TestAPISentences(t *testing.T) {
 		{"nothing found", []string{"/queue/tree/print", "?name=none"}, "!empty\n!done"},
 		{"count", []string{"/queue/tree/print", "=count-only="}, "!done =ret=2"},
 		{"bad stack", []string{"/queue/tree/print", "?#|"}, "!trap =category=4 =message=failure: invalid query\n!done"},
+		{"find", []string{"/queue/tree/find", "?name=" + upload}, "!done =ret=*1000001"},
 		{"get", []string{"/queue/tree/get", "=.id=" + upload, "=value-name=max-limit"}, "!done =ret=20000000"},
 		{"long words", []string{"/ip/firewall/mangle/set", "=.id=*1", "=comment=" + long}, "!done"},
 		{"long words back", []string{"/ip/firewall/mangle/print", "=.proplist=comment", "?.id=*1"}, "!re =comment=" + long + "\n!done"},
@@ -302,6 +302,11 @@ func TestAPITags(t *testing.T) {
 			"!re =name=WAN-Download-1 .tag=2\n!re =name=WAN-Download-1 .tag=1\n!re =name=WAN-Upload-1 .tag=2\n!re =name=WAN-Upload-1 .tag=1\n!done .tag=2\n!done .tag=1",
 		},
 		{
+			"nothing to interleave with",
+			[]Fault{{Kind: Interleave, Count: 1}},
+			append(set("1", "1M"), set("2", "2M")...), "!done .tag=2\n!done .tag=1",
+		},
+		{
 			"cancelled",
 			[]Fault{{Kind: Delay, Delay: time.Hour}},
 			append(set("1", "1M"), appendSentence(nil, "/cancel", "=tag=1", ".tag=2")...),
@@ -440,39 +445,4 @@ func TestAPIFaultsBeforeTheLogin(t *testing.T) {
 			t.Errorf("%s: %q %v, want %q", tc.name, got, err, tc.want)
 		}
 	}
-}
-
-func TestSentencesOfEveryLengthClass(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{1, 0x7F, 0x80, 0x3FFF, 0x4000, 0x1FFFFF, 0x200000} {
-		words := []string{strings.Repeat("w", n), "=x="}
-		got, err := readSentence(bufio.NewReader(bytes.NewReader(appendSentence(nil, words...))))
-		if err != nil || !cmp.Equal(got, words) {
-			t.Errorf("a word of %d bytes does not come back: %v", n, err)
-		}
-	}
-	for name, b := range map[string][]byte{
-		"reserved byte": {0xF8, 1, 2}, "4 GiB": {0xF0, 0xFF, 0xFF, 0xFF, 0xFF}, "cut": {5, 'a'}, "no end": {1, 'a'},
-	} {
-		if got, err := readSentence(bufio.NewReader(bytes.NewReader(b))); err == nil {
-			t.Errorf("%s: read as %q", name, got)
-		}
-	}
-}
-
-func FuzzReadSentence(f *testing.F) {
-	f.Add(appendSentence(nil, "/login", "=name=a", "=password=b=c"))
-	f.Add([]byte{0x80, 0x80})
-	f.Add([]byte{0xF0, 0, 0, 0, 1, 'x', 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		words, err := readSentence(bufio.NewReader(bytes.NewReader(b)))
-		if err != nil {
-			return
-		}
-		again, err := readSentence(bufio.NewReader(bytes.NewReader(appendSentence(nil, words...))))
-		if err != nil || !cmp.Equal(words, again) {
-			t.Errorf("%q comes back as %q, %v", words, again, err)
-		}
-		parseSentence(words)
-	})
 }

@@ -121,13 +121,8 @@ func (r *router) print(m *menu, c call) (res result, err error) {
 	}
 	rows := r.rows(m)
 	if ids, ok := c.arg(".id"); ok {
-		items, err := r.items(m, ids)
-		if err != nil {
+		if rows, err = r.rowsOf(m, ids); err != nil {
 			return res, err
-		}
-		rows = rows[:0]
-		for _, i := range items {
-			rows = append(rows, r.row(m, i))
 		}
 	}
 	proplist := c.proplist
@@ -200,14 +195,14 @@ func (r *router) get(m *menu, c call) (res result, err error) {
 		if !ok {
 			return res, &Trap{Category: badValue, Message: "missing =.id="}
 		}
-		items, err := r.items(m, ref)
+		rows, err := r.rowsOf(m, ref)
 		if err != nil {
 			return res, err
 		}
-		if len(items) != 1 {
+		if len(rows) != 1 {
 			return res, &Trap{Category: badValue, Message: "invalid internal item number"}
 		}
-		w = r.row(m, items[0])
+		w = rows[0]
 	}
 	name, ok := c.arg("value-name")
 	if !ok {
@@ -219,6 +214,23 @@ func (r *router) get(m *menu, c call) (res result, err error) {
 		return res, &Trap{Category: badValue, Message: "input does not match any value of value-name"}
 	}
 	return result{ret: v}, nil
+}
+
+// rowsOf returns the rows that a list of ids and names stands for.
+func (r *router) rowsOf(m *menu, refs string) (rows []row, err error) {
+	if m.show != nil {
+		for _, w := range m.show() {
+			if id, _ := w.get(".id"); id == refs {
+				return []row{w}, nil
+			}
+		}
+		return nil, r.noSuchItem()
+	}
+	items, err := r.items(m, refs)
+	for _, i := range items {
+		rows = append(rows, r.row(m, i))
+	}
+	return rows, err
 }
 
 // items returns what a list of ids and names, separated by commas, stands for.

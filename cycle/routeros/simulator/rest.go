@@ -255,15 +255,8 @@ func (r *router) restQuery(k *call, m *menu, raw string) error {
 func (r *router) exists(m *menu, ref string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.show == nil {
-		return m.find(ref) != nil
-	}
-	for _, w := range m.show() {
-		if id, _ := w.get(".id"); id == ref {
-			return true
-		}
-	}
-	return false
+	rows, err := r.rowsOf(m, ref)
+	return err == nil && len(rows) == 1
 }
 
 func (r *router) unknownPath(q *http.Request) {

@@ -320,6 +320,21 @@ func TestRESTFaults(t *testing.T) {
 	}
 }
 
+func TestRESTInClear(t *testing.T) {
+	t.Parallel()
+	s := start(t, usual(newClock()))
+	e, err := s.ServeRESTPlain("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.TLS || e.Fingerprint != "" || e.Port() == 0 {
+		t.Errorf("endpoint %+v", e)
+	}
+	if status, body := newRESTClient(t, e).must(t, "GET", "/user/*1", ""); status != 200 || body != `{".id":"*1","disabled":"false","group":"full","name":"wanctl"}` {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 func TestRESTKnobs(t *testing.T) {
 	t.Parallel()
 	cfg := usual(newClock())

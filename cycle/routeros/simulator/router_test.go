@@ -156,6 +156,24 @@ func TestQueuesThatComeAndGo(t *testing.T) {
 	}
 }
 
+func TestTestsCanTurnTheTraffic(t *testing.T) {
+	t.Parallel()
+	k := newClock()
+	s := start(t, usual(k))
+	k.pass(time.Second)
+	if !s.SetLoad(upload, Constant(40_000_000)) || !s.SetCounters(upload, Counters{Bytes: 1, Packets: 2, Dropped: 3}) {
+		t.Fatal("the queue is not there")
+	}
+	k.pass(time.Second)
+	// 5 MB come, 2.5 MB leave at 20 Mbit/s, 125 kB wait.
+	if q, _ := s.Queue(upload); q.Counters != (Counters{2_500_001, 2002, 1903}) || q.QueuedPackets != 100 {
+		t.Errorf("%+v", q)
+	}
+	if s.SetLoad("none", nil) || s.SetCounters("none", Counters{}) || s.SetStuck("none", true) {
+		t.Error("a queue that is not there was changed")
+	}
+}
+
 func TestThousandsOfRows(t *testing.T) {
 	t.Parallel()
 	cfg := usual(newClock())

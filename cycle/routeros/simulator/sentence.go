@@ -36,16 +36,28 @@ func readSentence(r *bufio.Reader) (words []string, err error) {
 		if total += n; total > maxWord || len(words) >= maxSentence {
 			return nil, fmt.Errorf("%w: too long", errSentence)
 		}
-		// The word grows as its bytes come in: a length alone costs nothing.
-		word, err := io.ReadAll(io.LimitReader(r, int64(n)))
-		if err == nil && len(word) < n {
-			err = io.ErrUnexpectedEOF
-		}
+		word, err := readWord(r, n)
 		if err != nil {
 			return nil, err
 		}
-		words = append(words, string(word))
+		words = append(words, word)
 	}
+}
+
+// readWord reads a word of n bytes. A long one grows as its bytes come in: a
+// length alone costs nothing.
+func readWord(r *bufio.Reader, n int) (word string, err error) {
+	var b []byte
+	if n <= 4096 {
+		b = make([]byte, n)
+		_, err = io.ReadFull(r, b)
+	} else if b, err = io.ReadAll(io.LimitReader(r, int64(n))); err == nil && len(b) < n {
+		err = io.ErrUnexpectedEOF
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return string(b), err
 }
 
 // readLength reads the prefix of a word: one to five bytes, the leading bits of
