@@ -1,0 +1,150 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// retention drops what is too old, and what the bound has no room for, a little in
+// every transaction: statements that delete a day at once hold up other writers
+// for half a second.
+type retention struct {
+	next    time.Time     // when to look again though nothing is written
+	longest time.Duration // that a transaction was held up
+}
+
+const (
+	trimFor    = 20 * time.Millisecond // for one transaction
+	trimCycles = 2000                  // rows of one step
+	trimHours  = 500
+	idleTrim   = 10 * time.Minute
+)
+
+// due tells whether to trim though there is nothing to write.
+func (r *retention) due(now time.Time) bool { return !now.Before(r.next) }
+
+// trim takes steps until there is no more to drop or its time is up, and tells
+// whether there is room for need bytes.
+func (r *retention) trim(f *file, cfg *Config, now time.Time, need int64) (room bool, err error) {
+	began := time.Now()
+	r.next = now.Add(idleTrim)
+	defer func() { r.longest = max(r.longest, time.Since(began)) }()
+	for {
+		tight, err := f.tight(need)
+		if err != nil {
+			return false, err
+		}
+		did, err := f.drops(cfg, now, tight)
+		if err != nil {
+			return false, err
+		}
+		if !did {
+			if tight {
+				return false, &sqliteError{sqlite3.SQLITE_FULL, fmt.Sprintf("recorder.max_size of %d bytes leaves no room for what must be kept", cfg.MaxSize)}
+			}
+			return true, nil
+		}
+		if time.Since(began) > trimFor {
+			r.next = now // there may be more
+			tight, err = f.tight(need)
+			return !tight, err
+		}
+	}
+}
+
+// spare is for how long the newest cycles are kept before minutes and hours must
+// go for them: an hour of 256 MiB, which at 20 Hz is 3 % of it. Else the minutes
+// of a fast loop would in the end leave no cycle to look at.
+func spare(maxSize int64) time.Duration {
+	return max(5*time.Minute, time.Duration(float64(time.Hour)*float64(maxSize)/(256*mib)))
+}
+
+// drops takes one step: what is past its time; or, where space is tight, the
+// oldest cycles but for the spare ones, then the oldest minutes, then the oldest
+// hours, then the spare cycles.
+func (f *file) drops(cfg *Config, now time.Time, tight bool) (did bool, err error) {
+	before := func(d time.Duration) int64 { return now.Add(-d).UnixMicro() }
+	newest, err := f.c.number("SELECT max(start_us) FROM cycle")
+	if err != nil {
+		return false, err
+	}
+	steps := []func() (bool, error){
+		func() (bool, error) { return f.dropCycles(before(cfg.KeepCycles)) },
+		func() (bool, error) { return f.mergeMinutes(before(cfg.KeepMinutes)) },
+		func() (bool, error) { return f.dropHours(before(cfg.KeepHours)) },
+		func() (bool, error) { return f.dropRuns(before(cfg.KeepCycles), before(cfg.KeepHours)) },
+	}
+	if tight {
+		const always = 1<<63 - 1
+		steps = append(
+			steps,
+			func() (bool, error) { return f.dropCycles(newest - spare(cfg.MaxSize).Microseconds()) },
+			func() (bool, error) { return f.mergeMinutes(now.Truncate(time.Hour).UnixMicro()) },
+			func() (bool, error) { return f.dropHours(always) },
+			func() (bool, error) { return f.dropCycles(always) },
+		)
+	}
+	for _, step := range steps {
+		if did, err := step(); did || err != nil {
+			return did, err
+		}
+	}
+	return false, nil
+}
+
+// dropCycles deletes some of the oldest cycles that started before a moment.
+func (f *file) dropCycles(before int64) (bool, error) {
+	oldest, err := f.c.number("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
+	if err != nil || oldest == 0 || oldest >= before {
+		return false, err
+	}
+	next, err := f.c.number("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1 OFFSET ?", trimCycles)
+	if err != nil {
+		return false, err
+	}
+	if next == 0 || next > before {
+		next = before
+	}
+	for _, sql := range []string{"DELETE FROM cycle WHERE start_us < ?", "DELETE FROM span WHERE cycle_us < ?"} {
+		if _, err := f.c.number(sql, next); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// dropHours deletes some of the oldest hours that ended before a moment.
+func (f *file) dropHours(before int64) (bool, error) {
+	oldest, err := f.c.number("SELECT hour FROM hour ORDER BY id LIMIT 1")
+	if err != nil || oldest == 0 || oldest >= before/hourUS {
+		return false, err
+	}
+	key, err := f.c.number("SELECT id FROM hour ORDER BY id LIMIT 1 OFFSET ?", trimHours)
+	if err != nil {
+		return false, err
+	}
+	limit := series{}.key(before / hourUS)
+	if key > 0 {
+		limit = min(limit, key)
+	}
+	_, err = f.c.number("DELETE FROM hour WHERE id < ?", limit)
+	return true, err
+}
+
+// dropRuns deletes runs that have no cycles any more, and drops as old as hours.
+func (f *file) dropRuns(cycles, hours int64) (bool, error) {
+	oldest, err := f.c.number("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
+	if err != nil {
+		return false, err
+	}
+	if oldest == 0 || oldest > cycles {
+		oldest = cycles
+	}
+	if _, err := f.c.number("DELETE FROM run WHERE last_us < CASE source WHEN '' THEN ? ELSE ? END", oldest-tellUS, hours); err != nil {
+		return false, err
+	}
+	_, err = f.c.number(`DELETE FROM "drop" WHERE at_us < ?`, hours)
+	return false, err
+}
