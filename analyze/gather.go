@@ -1,0 +1,213 @@
+package analyze
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"wanctl/cycle"
+)
+
+// job is a piece of the window that one core reads on its own.
+type job struct {
+	source  Source
+	window  cycle.Window
+	rollups bool
+	edge    *atomic.Int64 // of rows between or beside rollups: counts the cycles read
+}
+
+// gather reads the window on all cores.
+func gather(ctx context.Context, w cycle.Window, o Options, sources []Source) (*tallies, []string, error) {
+	workers := runtime.GOMAXPROCS(0)
+	var jobs []job
+	var edges []edge
+	for _, s := range sources {
+		covered, err := covered(ctx, s, w, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, c := range covered {
+			jobs = append(jobs, split(job{source: s, window: c, rollups: true}, workers)...)
+		}
+		for _, g := range gaps(w, covered) {
+			e := edge{source: s, window: g, cycles: new(atomic.Int64)}
+			if !o.rows() {
+				edges = append(edges, e)
+			}
+			jobs = append(jobs, split(job{source: s, window: g, edge: e.cycles}, workers)...)
+		}
+	}
+	ts, err := work(ctx, jobs, min(workers, len(jobs)), o)
+	if err != nil {
+		return nil, nil, err
+	}
+	var warnings []string
+	for _, e := range edges {
+		lost, err := e.lost(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if lost {
+			warnings = append(warnings, fmt.Sprintf("the cycles from %s to %s are no longer kept one by one; they are left out, "+
+				"for the window does not begin and end with a minute or hour that is kept",
+				e.window.Since.UTC().Format(time.RFC3339), e.window.Until.UTC().Format(time.RFC3339)))
+		}
+	}
+	return ts, warnings, nil
+}
+
+func (o *Options) rows() bool { return o.Rows || o.Keep != nil }
+
+func covered(ctx context.Context, s Source, w cycle.Window, o Options) ([]cycle.Window, error) {
+	if o.rows() {
+		return nil, nil
+	}
+	return s.Covered(ctx, w)
+}
+
+// gaps returns what of w is not covered.
+func gaps(w cycle.Window, covered []cycle.Window) (gaps []cycle.Window) {
+	from := w.Since
+	for _, c := range covered {
+		if from.Before(c.Since) {
+			gaps = append(gaps, cycle.Window{Since: from, Until: c.Since})
+		}
+		from = c.Until
+	}
+	if from.Before(w.Until) {
+		gaps = append(gaps, cycle.Window{Since: from, Until: w.Until})
+	}
+	return gaps
+}
+
+// split cuts a job at whole hours, so that no minute or hour is cut, into several
+// pieces per worker where it is long enough for that.
+func split(j job, workers int) (jobs []job) {
+	const pieces = 4 // per worker, so that none waits long for the last
+	w := j.window
+	length := w.Until.Sub(w.Since) / time.Duration(workers*pieces)
+	length = max(length.Truncate(time.Hour), time.Hour)
+	for w.Since.Before(w.Until) {
+		j.window.Since = w.Since
+		j.window.Until = w.Since.Truncate(time.Hour).Add(length)
+		if j.window.Until.After(w.Until) {
+			j.window.Until = w.Until
+		}
+		jobs = append(jobs, j)
+		w.Since = j.window.Until
+	}
+	return jobs
+}
+
+// work does the jobs and adds up what they found.
+func work(ctx context.Context, jobs []job, workers int, o Options) (*tallies, error) {
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	found := make([]*tallies, workers)
+	for i := range found {
+		found[i] = newTallies()
+		g.Go(func() error {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(jobs) {
+					return nil
+				}
+				if err := jobs[n].do(ctx, found[i], o); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	all := newTallies()
+	for _, ts := range found {
+		if err := all.merge(ts); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+var errNoRun = errors.New("a cycle without a run")
+
+// do reads the job's window into ts.
+func (j *job) do(ctx context.Context, ts *tallies, o Options) error {
+	if j.rollups {
+		for r, err := range j.source.Rollups(ctx, j.window) {
+			if err != nil {
+				return err
+			}
+			if !o.wants(r.Daemon, r.WAN) {
+				continue
+			}
+			if err := ts.rollup(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	before := ts.cycles
+	for c, err := range j.source.Cycles(ctx, j.window) {
+		if err != nil {
+			return err
+		}
+		if c.Run == nil {
+			return errNoRun
+		}
+		if !o.wants(c.Run.Daemon, c.Run.WAN) || o.Keep != nil && !o.Keep(c) {
+			continue
+		}
+		if err := ts.cycle(c); err != nil {
+			return err
+		}
+	}
+	j.edge.Add(ts.cycles - before)
+	return nil
+}
+
+// edge is a stretch of the window that no rollup lies in.
+type edge struct {
+	source Source
+	window cycle.Window
+	cycles *atomic.Int64
+}
+
+// lost tells whether the edge's cycles are gone: none was found, the minute or
+// hour that it is a piece of counts some, and that has no rows any more.
+func (e *edge) lost(ctx context.Context) (bool, error) {
+	if e.cycles.Load() > 0 {
+		return false, nil
+	}
+	wide := cycle.Window{Since: e.window.Since.Truncate(time.Hour), Until: e.window.Until.Add(time.Hour - 1).Truncate(time.Hour)}
+	covered, err := e.source.Covered(ctx, wide)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range covered {
+		if !c.Since.Before(e.window.Until) || !e.window.Since.Before(c.Until) {
+			continue
+		}
+		for r, err := range e.source.Rollups(ctx, c) {
+			if err != nil {
+				return false, err
+			}
+			around := cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)}
+			if r.Label.Part() != cycle.Total || r.Count == 0 ||
+				!around.Since.Before(e.window.Until) || !e.window.Since.Before(around.Until) {
+				continue
+			}
+			for _, err := range e.source.Cycles(ctx, around) {
+				return false, err
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,189 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"wanctl/cycle"
+)
+
+// Group is one of the pieces that an analysis is split into.
+type Group struct {
+	Name     string // e.g. "2026-01-09 15:00", "wan wan1", "state RED"
+	Analysis *Analysis
+}
+
+// Groupings are the ways to split an analysis.
+var Groupings = []string{"hour", "day", "wan", "state", "reflector"}
+
+// maxGroups bounds how many pieces an answer has.
+const maxGroups = 1000
+
+// By splits the answer for w: by hour or day of loc, by WAN, by the state that the
+// decision was in, or by reflector. Pieces in which nothing was recorded are left
+// out.
+func By(ctx context.Context, w cycle.Window, by string, loc *time.Location, o Options, sources ...Source) ([]Group, error) {
+	switch by {
+	case "hour", "day":
+		return byTimes(ctx, w, by, loc, o, sources)
+	case "state":
+		return byState(ctx, w, o, sources)
+	}
+	a, err := Analyze(ctx, w, o, sources...)
+	if err != nil {
+		return nil, err
+	}
+	if by == "wan" {
+		return byWAN(a), nil
+	}
+	return byReflector(a), nil
+}
+
+func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location, o Options, sources []Source) (groups []Group, err error) {
+	next := func(t time.Time) time.Time { return t.Truncate(time.Hour).Add(time.Hour) }
+	layout := "2006-01-02 15:04 MST"
+	if by == "day" {
+		layout = "2006-01-02"
+		next = func(t time.Time) time.Time { // a day is 23 or 25 hours long now and then
+			y, m, d := t.In(loc).Date()
+			return time.Date(y, m, d+1, 0, 0, 0, 0, loc)
+		}
+	}
+	if first, err := firstCycle(ctx, w, o, sources); err != nil || first.IsZero() {
+		return nil, err
+	} else if first.After(w.Since) {
+		w.Since = first
+	}
+	for since := w.Since; since.Before(w.Until); {
+		until := next(since)
+		if until.After(w.Until) {
+			until = w.Until
+		}
+		a, err := Analyze(ctx, cycle.Window{Since: since, Until: until}, o, sources...)
+		if err != nil {
+			return nil, err
+		}
+		if len(a.Loops) > 0 {
+			groups = append(groups, Group{since.In(loc).Format(layout), a})
+		}
+		if len(groups) > maxGroups {
+			return nil, fmt.Errorf("more than %d pieces: choose a shorter window, or --by day", maxGroups)
+		}
+		since = until
+	}
+	return groups, nil
+}
+
+// firstCycle returns a moment before which nothing was recorded in w, on a whole
+// hour where that is inside w; the zero time if nothing was recorded at all.
+func firstCycle(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
+	take := func(t time.Time) {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	for _, s := range sources {
+		covered, err := covered(ctx, s, w, o)
+		if err != nil {
+			return first, err
+		}
+		for _, c := range covered {
+			for r, err := range s.Rollups(ctx, c) {
+				if err != nil {
+					return first, err
+				}
+				take(r.Start)
+				break
+			}
+		}
+		for c, err := range s.Cycles(ctx, w) {
+			if err != nil {
+				return first, err
+			}
+			take(c.Start)
+			break
+		}
+	}
+	if hour := first.Truncate(time.Hour); !hour.Before(w.Since) {
+		first = hour
+	}
+	return first, nil
+}
+
+func byWAN(a *Analysis) (groups []Group) {
+	wans := map[string][]Loop{}
+	for _, l := range a.Loops {
+		wans[l.WAN] = append(wans[l.WAN], l)
+	}
+	for _, wan := range slices.Sorted(maps.Keys(wans)) {
+		groups = append(groups, Group{"wan " + wan, a.with(wans[wan])})
+	}
+	return groups
+}
+
+// byReflector keeps of each loop the echoes of one reflector.
+func byReflector(a *Analysis) (groups []Group) {
+	reflectors := map[string][]Loop{}
+	for _, l := range a.Loops {
+		for _, s := range l.Spans {
+			if s.Part == cycle.Probe {
+				of := l
+				of.Spans, of.Bottleneck = []Span{s}, cycle.Maybe[Bottleneck]{}
+				reflectors[s.Target] = append(reflectors[s.Target], of)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(reflectors)) {
+		groups = append(groups, Group{"reflector " + name, a.with(reflectors[name])})
+	}
+	return groups
+}
+
+// with returns the analysis of other loops.
+func (a *Analysis) with(loops []Loop) *Analysis {
+	b := *a
+	b.Loops = loops
+	return &b
+}
+
+// byState sorts the cycles themselves: minutes do not know states.
+func byState(ctx context.Context, w cycle.Window, o Options, sources []Source) (groups []Group, err error) {
+	states := map[string]*tallies{}
+	for c, err := range Cycles(ctx, w, o, sources...) {
+		if err != nil {
+			return nil, err
+		}
+		name := state(c)
+		if states[name] == nil {
+			states[name] = newTallies()
+		}
+		if err := states[name].cycle(c); err != nil {
+			return nil, err
+		}
+	}
+	known, err := surroundings(ctx, w, o, sources)
+	if err != nil {
+		return nil, err
+	}
+	known.dropped = nil // what was not recorded was in no known state
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		groups = append(groups, Group{"state " + name, &Analysis{Window: w, Exact: true, Loops: loops(states[name], known), Warnings: known.warnings}})
+	}
+	return groups, nil
+}
+
+// state names what the decision found: the zone of the download, and for steering
+// whether the rule is on.
+func state(c *cycle.Cycle) string {
+	name := c.Decision.Download.Zone.String()
+	if name == "" {
+		name = "unknown"
+	}
+	if d := c.Decision.Degraded; d.Known && d.Value {
+		name += ", steering on"
+	}
+	return name
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package analyze
+
+// simulations is how many comparisons a simulation runs.
+const simulations = 200
