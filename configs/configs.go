@@ -1,0 +1,182 @@
+package configs
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"wanctl/cycle"
+	"wanctl/cycle/autorate"
+	"wanctl/cycle/routeros"
+	"wanctl/cycle/steering"
+	"wanctl/store"
+)
+
+// Examples holds wan1.yaml.example and steering.yaml.example.
+//
+//go:embed *.yaml.example
+var Examples embed.FS
+
+// Autorate is one WAN's configuration file.
+type Autorate struct {
+	Path     string
+	Daemon   autorate.Config
+	Router   routeros.Config
+	Recorder store.Config
+	Logging  Logging
+	lines    map[string]entry
+}
+
+// Steering is the steering daemon's configuration file.
+type Steering struct {
+	Path     string
+	Daemon   steering.Config
+	Router   routeros.Config
+	Recorder store.Config
+	Logging  Logging
+}
+
+func (a *Autorate) parts() []cycle.Configurable {
+	return []cycle.Configurable{&a.Daemon, &a.Router, logging{&a.Logging, cycle.Autorate, &a.Daemon.WAN}, &a.Recorder}
+}
+
+func (s *Steering) parts() []cycle.Configurable {
+	return []cycle.Configurable{&s.Daemon, &s.Router, logging{&s.Logging, cycle.Steering, &s.Daemon.WAN}, &s.Recorder}
+}
+
+func newAutorate(path string) *Autorate {
+	return &Autorate{Path: path, Daemon: autorate.DefaultConfig(), Router: routeros.DefaultConfig(), Recorder: store.DefaultConfig()}
+}
+
+func newSteering(path string) *Steering {
+	s := &Steering{Path: path, Daemon: steering.DefaultConfig(), Router: routeros.DefaultConfig(), Recorder: store.DefaultConfig()}
+	s.Router.Timeout = 30 * time.Second // autorate: 15
+	return s
+}
+
+// LoadAutorate reads a WAN's configuration file. getenv looks up ${VAR}, as
+// os.LookupEnv does. With errors among the findings there is no configuration;
+// values that a variable that is not set stands for are left at their defaults.
+func LoadAutorate(path string, getenv func(string) (string, bool)) (*Autorate, Findings) {
+	text, unreadable := contents(path)
+	if unreadable != nil {
+		return nil, unreadable
+	}
+	return ReadAutorate(path, text, getenv)
+}
+
+// ReadAutorate is LoadAutorate for a text that is known by a name.
+func ReadAutorate(name string, text []byte, getenv func(string) (string, bool)) (*Autorate, Findings) {
+	a := newAutorate(name)
+	r, findings := read(name, text, getenv, cycle.Autorate, a.parts()...)
+	if len(findings.Errors()) > 0 {
+		return nil, findings
+	}
+	a.lines = r.keys
+	return a, findings
+}
+
+// LoadSteering reads the steering daemon's configuration file, as LoadAutorate
+// does a WAN's.
+func LoadSteering(path string, getenv func(string) (string, bool)) (*Steering, Findings) {
+	text, unreadable := contents(path)
+	if unreadable != nil {
+		return nil, unreadable
+	}
+	return ReadSteering(path, text, getenv)
+}
+
+// ReadSteering is LoadSteering for a text that is known by a name.
+func ReadSteering(name string, text []byte, getenv func(string) (string, bool)) (*Steering, Findings) {
+	s := newSteering(name)
+	_, findings := read(name, text, getenv, cycle.Steering, s.parts()...)
+	if len(findings.Errors()) > 0 {
+		return nil, findings
+	}
+	return s, findings
+}
+
+// Recorder returns where the daemon of a configuration file records, and what is
+// wrong with that alone: the rest of the file matters to the daemon.
+func Recorder(daemon cycle.Daemon, path string, getenv func(string) (string, bool)) (string, Findings) {
+	text, unreadable := contents(path)
+	if unreadable != nil {
+		return "", unreadable
+	}
+	var recorder *store.Config
+	var parts []cycle.Configurable
+	if daemon == cycle.Steering {
+		s := newSteering(path)
+		recorder, parts = &s.Recorder, s.parts()
+	} else {
+		a := newAutorate(path)
+		recorder, parts = &a.Recorder, a.parts()
+	}
+	_, findings := read(path, text, getenv, daemon, parts...)
+	findings = slices.DeleteFunc(findings.ForStart(), func(f Finding) bool {
+		return f.Key != "" && f.Key != "recorder" && f.Key != "recorder.path"
+	})
+	return recorder.Path, findings
+}
+
+// contents returns a file's bytes, or the finding that says why it has none.
+func contents(path string) ([]byte, Findings) {
+	text, err := load(path)
+	if err == nil {
+		return text, nil
+	}
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return nil, Findings{{File: path, Line: 1, Wrong: fmt.Sprintf("cannot be read: %v", err)}}
+}
+
+// Kind tells which daemon a configuration file is for.
+func Kind(path string) (cycle.Daemon, error) {
+	text, err := load(path)
+	if err != nil {
+		return "", fmt.Errorf("read configuration: %w", err)
+	}
+	root, bad := parse(path, text)
+	if bad != nil {
+		return "", errors.New(bad.String())
+	}
+	daemon, err := kindOf(root)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", path, err)
+	}
+	return daemon, nil
+}
+
+// Conflicts reports what keeps several WANs from being controlled side by side:
+// the same name, lock file or router queue twice.
+func Conflicts(wans ...*Autorate) (findings Findings) {
+	type use struct{ what, name string }
+	first := map[use]string{}
+	for _, a := range wans {
+		router := a.Router.Host + " queue"
+		for _, u := range []struct {
+			key string
+			use
+		}{
+			{"wan_name", use{"name", a.Daemon.WAN}},
+			{"lock_file", use{"lock file", a.Daemon.LockFile}},
+			{"queues.download", use{router, a.Daemon.DownloadQueue}},
+			{"queues.upload", use{router, a.Daemon.UploadQueue}},
+		} {
+			if other, taken := first[u.use]; taken {
+				findings = append(findings, Finding{
+					File: a.Path, Line: max(1, a.lines[u.key].line), Key: u.key,
+					Wrong: fmt.Sprintf("%q is taken by %s", u.name, other), Allowed: "one of its own for each WAN",
+				})
+				continue
+			}
+			first[u.use] = a.Path
+		}
+	}
+	return findings
+}
