@@ -8,10 +8,13 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: build test check format lint tidy race cross bench fuzz clean
+.PHONY: build demo test check format lint tidy race cross bench fuzz clean
 
 build: ## the binary ./wanctl
 	$(BUILD) -o wanctl ./cmd/wanctl
+
+demo: build ## the whole thing, end to end, ending in the report
+	./wanctl demo
 
 test: ## all tests
 	go test ./...
@@ -46,4 +49,4 @@ fuzz: ## every fuzz test for a while (FUZZTIME=1m)
 	  done; done
 
 clean:
-	rm -rf wanctl dist
+	rm -rf wanctl dist wanctl-demo.db*

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
 // Exit codes of every verb.
@@ -30,7 +31,12 @@ type program struct {
 
 // verbs lists the commands in the order of the help.
 func (p *program) verbs() []*cli.Command {
-	return []*cli.Command{p.versionCommand()}
+	return []*cli.Command{
+		p.autorateCommand(), p.steeringCommand(),
+		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(),
+		p.dbCommand(), p.importCommand(), p.replayCommand(),
+		p.simulateCommand(), p.demoCommand(), p.versionCommand(),
+	}
 }
 
 // usageError is an error in how the program was called: exit code 2.
@@ -146,4 +152,10 @@ func didYouMean(typed string, vs []*cli.Command) string {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// isTerminal tells whether a stream is one where people look on.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"wanctl/configs"
+	"wanctl/cycle"
+	"wanctl/cycle/autorate"
+	"wanctl/cycle/state"
+)
+
+func (p *program) autorateCommand() *cli.Command {
+	return &cli.Command{
+		Name: "autorate", Usage: "the daemon that moves the limits of the CAKE queues, one loop per WAN",
+		Flags: daemonFlags(&cli.StringSliceFlag{Name: "config", TakesFile: true, Usage: "a WAN's configuration; once for each WAN"}),
+		Action: func(c *cli.Context) error {
+			opts, err := p.daemonOptions(c)
+			if err != nil {
+				return err
+			}
+			paths := c.StringSlice("config")
+			if len(paths) == 0 {
+				return misuse("autorate wants --config FILE, once for each WAN")
+			}
+			wans, err := p.loadWANs(paths, opts.check)
+			if err != nil {
+				return err
+			}
+			if opts.check {
+				for _, wan := range wans {
+					fmt.Fprint(p.stdout, wan.Describe())
+				}
+				return nil
+			}
+			return p.autorate(c.Context, wans, opts)
+		},
+	}
+}
+
+// loadWANs reads the configurations and tells everything that is wrong with any
+// of them.
+func (p *program) loadWANs(paths []string, check bool) ([]*configs.Autorate, error) {
+	var wans []*configs.Autorate
+	var all configs.Findings
+	for _, path := range paths {
+		wan, findings := configs.LoadAutorate(path, p.getenv)
+		all = append(all, findings...)
+		if wan != nil {
+			wans = append(wans, wan)
+		}
+	}
+	return wans, p.tell(append(all, configs.Conflicts(wans...)...), check)
+}
+
+// autorate runs the daemon.
+func (p *program) autorate(ctx context.Context, wans []*configs.Autorate, opts daemonOptions) error {
+	book := p.newLogbook(opts.debug)
+	defer book.Close()
+	h, err := newHouse(opts, book.logger("wanctl", configs.Logging{}))
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	for _, wan := range wans {
+		if err := h.addAutorate(ctx, wan, book.logger(wan.Daemon.WAN, wan.Logging, wan.Router.Password)); err != nil {
+			return fmt.Errorf("%s: %w", wan.Path, err)
+		}
+	}
+	return h.run(ctx)
+}
+
+// addAutorate puts a WAN's loop into the house.
+func (h *house) addAutorate(ctx context.Context, wan *configs.Autorate, log *slog.Logger) error {
+	if !wan.Daemon.Enabled {
+		return errors.New("continuous_monitoring.enabled is false: this WAN is not to be controlled (set it to true, or leave the file out)")
+	}
+	if h.opts.interval > 0 {
+		wan.Daemon.Interval = h.opts.interval
+	}
+	config := wan.Daemon
+	if err := h.lock(config.LockFile); err != nil {
+		return err
+	}
+	router, err := h.router(wan.Router, log)
+	if err != nil {
+		return err
+	}
+	writer, err := h.recorder(wan.Recorder, wan.Path)
+	if err != nil {
+		return err
+	}
+	daemon := autorate.New(config, h.prober, router, state.File{Path: config.StateFile()}, h.opts.dryRun, log)
+	run := h.newRun(ctx, cycle.Autorate, config.WAN, config.Interval, router)
+	run.Reflectors = config.Reflectors()
+	run.Config, run.State = wan.JSON(), daemon.Restore()
+	// An echo may take its whole time; what follows it is given a second.
+	h.add(run, max(config.Interval, config.PingTimeout+time.Second), daemon, writer, log)
+	return nil
+}

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/renameio/v2"
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+
+	"wanctl/analyze"
+	"wanctl/analyze/report"
+	"wanctl/cycle"
+)
+
+// exportCommand is the recording, row by row.
+func (p *program) exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "export",
+		Usage: "the recorded cycles as CSV, JSON Lines or a trace, for spreadsheets, scripts and Perfetto",
+		Flags: slices.Concat(windowFlags(), loopFlags(), []cli.Flag{
+			dbFlag(), configFlag(), outputFlag(),
+			&cli.StringFlag{Name: "table", Value: "spans", Usage: "spans (a row per timing) or cycles (a row per cycle, with its decision)"},
+			&cli.StringFlag{Name: "format", Value: "csv", Usage: "csv, jsonl or trace (Chrome's trace events, for ui.perfetto.dev)"},
+			&cli.StringFlag{Name: "delimiter", Usage: "between the columns of CSV, one character or \"tab\" (default: a comma, or a semicolon with --decimal-comma)"},
+			&cli.BoolFlag{Name: "decimal-comma", Usage: "12,5 rather than 12.5, for European spreadsheets"},
+			&cli.Int64Flag{Name: "max-rows", Usage: "split --output into numbered files of so many rows, the header included (a spreadsheet holds 1048576)"},
+		}),
+		Action: p.export,
+	}
+}
+
+func (p *program) export(c *cli.Context) error {
+	w, loc, err := p.window(c)
+	if err != nil {
+		return err
+	}
+	o, err := analyzeOptions(c)
+	if err != nil {
+		return err
+	}
+	rows, err := exportRows(c, loc)
+	if err != nil {
+		return err
+	}
+	rs, err := p.recordings(c)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	cycles, stop := p.watched(c, w, rs.cycles(c.Context, w, o))
+	defer stop()
+	switch n := c.Int64("max-rows"); {
+	case rows == nil:
+		err = p.output(c, func(out io.Writer) error { return exportTrace(out, cycles) })
+	case n > 0:
+		err = exportNumbered(c.String("output"), n, rows, cycles)
+	default:
+		err = p.output(c, func(out io.Writer) error { return exportTo(out, rows, cycles) })
+	}
+	if errors.Is(err, errNothing) {
+		return rs.nothing(c.Context, w, o, loc)
+	}
+	return err
+}
+
+// exportRows reads the flags that lay the rows out; nil is a trace.
+func exportRows(c *cli.Context, loc *time.Location) (*report.Rows, error) {
+	rows, err := report.NewRows(c.String("table"))
+	if err != nil {
+		return nil, misuse("--table: %v", err)
+	}
+	rows.Zone, rows.DecimalComma = loc, c.Bool("decimal-comma")
+	csv := false
+	switch format := c.String("format"); format {
+	case "csv":
+		csv = true
+	case "jsonl":
+		rows.JSON = true
+	case "trace":
+		if c.IsSet("table") {
+			return nil, misuse("--format trace has no --table: it shows everything")
+		}
+		rows = nil
+	default:
+		return nil, misuse("--format %q is none (use csv, jsonl or trace)", format)
+	}
+	if !csv && (c.IsSet("delimiter") || c.IsSet("decimal-comma")) {
+		return nil, misuse("--delimiter and --decimal-comma are for --format csv")
+	}
+	switch n := c.Int64("max-rows"); {
+	case !c.IsSet("max-rows"):
+	case n < 2:
+		return nil, misuse("--max-rows %d: a file takes 2 rows at least, the header and one more", n)
+	case rows == nil:
+		return nil, misuse("--max-rows is for csv and jsonl: a trace is one whole")
+	case c.String("output") == "":
+		return nil, misuse("--max-rows wants --output: rows.csv becomes rows-001.csv, rows-002.csv, ...")
+	}
+	if d := c.String("delimiter"); d != "" {
+		if rows.Delimiter, err = delimiter(d); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+func delimiter(s string) (rune, error) {
+	if s == "tab" || s == `\t` {
+		return '\t', nil
+	}
+	r, size := utf8.DecodeRuneInString(s)
+	if size != len(s) || r == utf8.RuneError || strings.ContainsRune("\"\r\n.-:0123456789", r) {
+		return 0, misuse("--delimiter %q: one character that is no digit, quote or part of a number (such as ';')", s)
+	}
+	return r, nil
+}
+
+// errNothing says that a window held no cycle.
+var errNothing = errors.New("nothing recorded")
+
+// exportTo writes all rows to one place.
+func exportTo(out io.Writer, rows *report.Rows, cycles iter.Seq2[*cycle.Cycle, error]) error {
+	var buf []byte
+	var written error
+	some := false
+	for c, err := range cycles {
+		if err != nil {
+			return err
+		}
+		if !some {
+			some, buf = true, rows.AppendHead(buf)
+		}
+		buf = rows.Append(buf, c, func(b []byte) []byte { return b })
+		if len(buf) >= 1<<16 {
+			if _, written = out.Write(buf); written != nil {
+				return written
+			}
+			buf = buf[:0]
+		}
+	}
+	if !some {
+		return errNothing
+	}
+	_, written = out.Write(buf)
+	return written
+}
+
+// exportTrace writes a trace to one place.
+func exportTrace(out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
+	some := false
+	if err := report.Trace(out, func(yield func(*cycle.Cycle, error) bool) {
+		for c, err := range cycles {
+			some = true
+			if !yield(c, err) {
+				return
+			}
+		}
+	}); err != nil || some {
+		return err
+	}
+	return errNothing
+}
+
+// maxFiles bounds a numbered set: each file is open until all of them are whole.
+const maxFiles = 999
+
+// exportNumbered writes files of at most n rows, the header included, which appear
+// together once all are whole: rows.csv becomes rows-001.csv, rows-002.csv, ...
+func exportNumbered(path string, n int64, rows *report.Rows, cycles iter.Seq2[*cycle.Cycle, error]) (err error) {
+	set := &numbered{path: path, rows: rows, most: n}
+	defer set.cleanup()
+	var buf []byte
+	for c, err := range cycles {
+		if err != nil {
+			return err
+		}
+		buf = rows.Append(buf[:0], c, set.row)
+		if set.err != nil {
+			return set.err
+		}
+	}
+	if len(set.files) == 0 {
+		return errNothing
+	}
+	return set.publish()
+}
+
+// numbered is a set of files in the making.
+type numbered struct {
+	path  string
+	rows  *report.Rows
+	most  int64 // rows per file
+	left  int64 // rows that the last file still takes
+	files []*renameio.PendingFile
+	out   *bufio.Writer
+	err   error
+}
+
+// row writes one row into the file whose turn it is.
+func (s *numbered) row(b []byte) []byte {
+	if s.left == 0 && s.err == nil {
+		s.err = s.next()
+	}
+	if s.err == nil {
+		_, s.err = s.out.Write(b)
+		s.left--
+	}
+	return b[:0]
+}
+
+// next begins another file.
+func (s *numbered) next() error {
+	if len(s.files) == maxFiles {
+		return fmt.Errorf("--max-rows %d makes more than %d files: use a larger number or a shorter window", s.most, maxFiles)
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	ext := filepath.Ext(s.path)
+	name := fmt.Sprintf("%s-%03d%s", strings.TrimSuffix(s.path, ext), len(s.files)+1, ext)
+	f, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o644))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	s.files, s.out, s.left = append(s.files, f), bufio.NewWriterSize(f, 1<<16), s.most
+	if head := s.rows.AppendHead(nil); len(head) > 0 {
+		s.left--
+		_, err = s.out.Write(head)
+	}
+	return err
+}
+
+func (s *numbered) flush() error {
+	if s.out == nil {
+		return nil
+	}
+	return s.out.Flush()
+}
+
+// publish lets the files appear.
+func (s *numbered) publish() error {
+	if err := s.flush(); err != nil {
+		return fmt.Errorf("write %s: %w", s.path, err)
+	}
+	for _, f := range s.files {
+		if err := f.CloseAtomicallyReplace(); err != nil {
+			return fmt.Errorf("write %s: %w", s.path, err)
+		}
+	}
+	return nil
+}
+
+func (s *numbered) cleanup() {
+	for _, f := range s.files {
+		_ = f.Cleanup() // does nothing once the file is in place
+	}
+}
+
+// cycles yields the cycles of all files, by time.
+func (rs *recordings) cycles(ctx context.Context, w cycle.Window, o analyze.Options) iter.Seq2[*cycle.Cycle, error] {
+	return func(yield func(*cycle.Cycle, error) bool) {
+		for c, err := range analyze.Cycles(ctx, w, o, rs.sources()...) {
+			if err != nil {
+				err = rs.wrap(err)
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// watched passes cycles on and shows on a terminal how far in the window they
+// are, unless that is where they are written to.
+func (p *program) watched(c *cli.Context, w cycle.Window, cycles iter.Seq2[*cycle.Cycle, error]) (iter.Seq2[*cycle.Cycle, error], func()) {
+	if !isTerminal(p.stderr) || c.String("output") == "" && isTerminal(p.stdout) {
+		return cycles, func() {}
+	}
+	const steps = 1000
+	bar := progressbar.NewOptions(steps, progressbar.OptionSetWriter(p.stderr), progressbar.OptionSetDescription(c.Command.Name),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+	length := w.Until.Sub(w.Since)
+	at := 0
+	return func(yield func(*cycle.Cycle, error) bool) {
+		for c, err := range cycles {
+			if err == nil {
+				if now := int(c.Start.Sub(w.Since).Seconds() / length.Seconds() * steps); now > at {
+					at = now
+					_ = bar.Set(at) // only looks
+				}
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}, func() { _ = bar.Finish() }
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// daemonLock is a lock file that is held as long as its process lives.
+type daemonLock struct{ file *os.File }
+
+// lockDaemon takes a daemon's lock file, so that no second one controls the same
+// WAN or rule; the file then holds the process's number. A lock that its process
+// left behind is free. The Python program's is taken by its word: it is held while
+// the process whose number is in it lives.
+func lockDaemon(path string) (io.Closer, error) {
+	hint := func(err error) error {
+		return fmt.Errorf("lock %s: %w (lock_file names a file in a folder that can be written)", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, hint(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return nil, hint(err)
+	}
+	holder := lockHolder(f)
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || err == nil && holder != os.Getpid() && lives(holder) {
+		err = fmt.Errorf("lock %s: process %d holds it (stop that one first)", path, holder)
+	} else if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return daemonLock{f}, nil
+}
+
+// lockHolder returns the process number in a lock file; 0 if there is none.
+func lockHolder(f *os.File) int {
+	text := make([]byte, 32)
+	n, _ := f.ReadAt(text, 0)
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(text[:n])))
+	if err != nil || pid <= 0 {
+		return 0
+	}
+	return pid
+}
+
+// lives tells whether there is a process of that number, and it is one of the
+// daemons: numbers are given again, and a lock outside /run outlives a reboot.
+func lives(pid int) bool {
+	if pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		return false
+	}
+	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err != nil || slices.ContainsFunc([]string{"wanctl", "autorate", "steering"}, func(name string) bool {
+		return bytes.Contains(command, []byte(name))
+	})
+}
+
+// Close lets go of the lock. The file stays, empty: removing it would let a third
+// process lock a new one beside a second that waits for this.
+func (l daemonLock) Close() error {
+	return errors.Join(l.file.Truncate(0), l.file.Close())
+}
