@@ -103,6 +103,9 @@ func (s *sketch) addBins(b *[]byte, how encoding.SubFlag) error {
 		if err1 != nil || err2 != nil {
 			return errSketch
 		}
+		if step == 1 && index >= 0 && index+int64(n) <= maxBin {
+			return s.addRun(b, index, int64(n))
+		}
 	}
 	for range n {
 		count := int64(1)
@@ -126,38 +129,71 @@ func (s *sketch) addBins(b *[]byte, how encoding.SubFlag) error {
 	return nil
 }
 
+// addRun adds the counts of n bins side by side, which is how a sketch mostly
+// comes: years of hours are some sixty million of them.
+func (s *sketch) addRun(b *[]byte, index, n int64) (err error) {
+	if n > 0 {
+		s.grow(index + n - 1)
+	}
+	p, bins, sum := *b, s.bins[index:index+n], int64(0)
+	for i := range bins {
+		var x uint64
+		count := int64(0)
+		switch {
+		case len(p) > 0 && p[0] < 0x80:
+			x, p = uint64(p[0])<<57, p[1:]
+			count, err = countOf(x)
+		case len(p) > 1 && p[1] < 0x80:
+			x, p = uint64(p[0]&0x7f)<<57|uint64(p[1])<<50, p[2:]
+			count, err = countOf(x)
+		case len(p) > 2 && p[2] < 0x80:
+			x, p = uint64(p[0]&0x7f)<<57|uint64(p[1]&0x7f)<<50|uint64(p[2])<<43, p[3:]
+			count, err = countOf(x)
+		default:
+			count, err = decodeCount(&p)
+		}
+		if err != nil {
+			return err
+		}
+		bins[i] += count
+		sum += count
+	}
+	s.count += sum
+	*b = p
+	return nil
+}
+
+func (s *sketch) grow(index int64) {
+	for index >= int64(len(s.bins)) {
+		s.bins = append(s.bins, make([]int64, 512)...)
+	}
+}
+
 func (s *sketch) bin(index, count int64) error {
 	if index < 0 || index >= maxBin {
 		return errSketch
 	}
-	for index >= int64(len(s.bins)) {
-		s.bins = append(s.bins, make([]int64, 512)...)
-	}
+	s.grow(index)
 	s.bins[index] += count
 	s.count += count
 	return nil
 }
 
 // decodeCount reads a count: whole, and small enough that millions of them add up.
-// Note: counts are varfloats, nearly always of a byte or two, which are read here
-// in half the time that the library takes.
 func decodeCount(b *[]byte) (int64, error) {
-	const rotated = 6
-	p := *b
-	var x uint64
-	switch {
-	case len(p) > 0 && p[0] < 0x80:
-		x, *b = uint64(p[0])<<57, p[1:]
-	case len(p) > 1 && p[1] < 0x80:
-		x, *b = uint64(p[0]&0x7f)<<57|uint64(p[1])<<50, p[2:]
-	default:
-		f, err := encoding.DecodeVarfloat64(b)
-		if err != nil {
-			return 0, errSketch
-		}
-		return wholeCount(f)
+	f, err := encoding.DecodeVarfloat64(b)
+	if err != nil {
+		return 0, errSketch
 	}
-	return wholeCount(math.Float64frombits(bits.RotateLeft64(x, -rotated)+math.Float64bits(1)) - 1)
+	return wholeCount(f)
+}
+
+// countOf is the count in the bits of a varfloat, as they were sent.
+// Note: nearly all have up to three bytes, which addRun reads in a third of the
+// time that the library takes.
+func countOf(x uint64) (int64, error) {
+	const rotated = 6
+	return wholeCount(math.Float64frombits(bits.RotateLeft64(x, -rotated)+0x3ff0<<48) - 1) // the bits of 1.0
 }
 
 func wholeCount(f float64) (int64, error) {

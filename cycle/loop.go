@@ -27,6 +27,7 @@ type Loop struct {
 	Log      *slog.Logger // may be nil
 	Cycles   int64        // stop after so many; 0: never
 	start    time.Time    // of the schedule
+	throttle *Throttle
 }
 
 // String names the loop, e.g. "autorate wan1".
@@ -48,6 +49,8 @@ func (l *Loop) Run(ctx context.Context) error {
 		deadline = max(l.Info.Budget, 2*time.Second)
 	}
 	timer := NewTimer(l.Info.Daemon, log)
+	inside := WithTimer(context.WithoutCancel(ctx), timer)
+	l.throttle = NewThrottle(l.Info.Budget)
 	c := &Cycle{Run: l.Info}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
@@ -66,7 +69,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		*c = Cycle{Run: l.Info, Seq: c.Seq + 1, Start: now, Missed: max(0, due-slot)}
 		slot = max(slot, due)
 		c.Late = max(0, now.Sub(l.start.Add(time.Duration(slot)*l.Info.Budget)))
-		l.turn(ctx, c, timer, deadline, log)
+		l.turn(inside, c, timer, deadline, log)
 		if l.Cycles > 0 && c.Seq >= l.Cycles {
 			return nil
 		}
@@ -78,9 +81,9 @@ func (l *Loop) Run(ctx context.Context) error {
 // turn runs one cycle and hands it over.
 func (l *Loop) turn(ctx context.Context, c *Cycle, timer *Timer, deadline time.Duration, log *slog.Logger) {
 	timer.Begin(c.Start)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	ctx, cancel := context.WithTimeout(ctx, deadline)
 	err := Guard(func() (err error) {
-		c.Decision, err = l.Daemon.Turn(WithTimer(ctx, timer), timer)
+		c.Decision, err = l.Daemon.Turn(ctx, timer)
 		return err
 	})
 	cancel()
@@ -90,14 +93,25 @@ func (l *Loop) turn(ctx context.Context, c *Cycle, timer *Timer, deadline time.D
 	if timer.log != nil {
 		timer.logSpan(l.Info.Daemon.Label(Total), "", c.Total)
 	}
-	if p := (*PanicError)(nil); errors.As(err, &p) {
-		log.Error("cycle panicked", "error", err, "stack", string(p.Stack))
-	}
-	log.LogAttrs(ctx, slog.LevelInfo, c.Line(), c.values())
-	if c.Lost > 0 {
-		log.Warn("more spans than a cycle can hold; the rest is not recorded", "lost", c.Lost)
-	}
+	l.tell(ctx, c, err, log)
 	if l.Recorder != nil {
 		l.Recorder.Record(c)
+	}
+}
+
+// tell logs what became of a cycle.
+func (l *Loop) tell(ctx context.Context, c *Cycle, err error, log *slog.Logger) {
+	if p := (*PanicError)(nil); errors.As(err, &p) {
+		if unsaid, ok := l.throttle.Say("panicked", time.Now()); ok {
+			log.Error("cycle panicked", "error", err, "stack", string(p.Stack), unsaid)
+		}
+	}
+	if log.Enabled(ctx, slog.LevelInfo) {
+		log.LogAttrs(ctx, slog.LevelInfo, c.Line(), c.values())
+	}
+	if c.Lost > 0 {
+		if unsaid, ok := l.throttle.Say("lost", time.Now()); ok {
+			log.Warn("more spans than a cycle can hold; the rest is not recorded", "lost", c.Lost, unsaid)
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // goroutines at once, and on a nil Timer, which times nothing. Timing a span
 // costs two clock reads and allocates nothing.
 type Timer struct {
-	start  time.Time
+	start  time.Time // with its monotonic reading
 	labels *[parts]Label
 	log    *slog.Logger // nil unless debug lines are wanted
 	spans  []Span       // claimed by index; its length is the bound
@@ -27,7 +27,7 @@ const maxSpans = 64
 // NewTimer returns a Timer for the cycles of a daemon. Each span is logged at
 // debug, as "label: 12.3ms", unless log is nil or not at debug.
 func NewTimer(d Daemon, log *slog.Logger) *Timer {
-	t := &Timer{spans: make([]Span, maxSpans), labels: labels[d]}
+	t := &Timer{start: time.Now(), spans: make([]Span, maxSpans), labels: labels[d]}
 	if t.labels == nil {
 		t.labels = new([parts]Label)
 		for p := range t.labels {
@@ -40,34 +40,33 @@ func NewTimer(d Daemon, log *slog.Logger) *Timer {
 	return t
 }
 
-// Begin starts a new cycle at start; the spans before it are forgotten.
+// Begin starts a new cycle at start, which time.Now returned; the spans before it
+// are forgotten.
 func (t *Timer) Begin(start time.Time) {
 	t.start = start
 	t.next.Store(0)
 }
 
 // Stopwatch is a span that is being timed.
+//
+// Note: it holds its moment as an offset from the cycle's start. Two readings of
+// the monotonic clock alone cost less than one time.Now and one time.Since.
 type Stopwatch struct {
 	timer  *Timer
-	part   Part
 	target string
-	start  time.Time
+	offset time.Duration
+	part   Part
 }
 
 // Start begins to time a part.
-func (t *Timer) Start(p Part) Stopwatch {
-	if t == nil {
-		return Stopwatch{}
-	}
-	return Stopwatch{timer: t, part: p, start: time.Now()}
-}
+func (t *Timer) Start(p Part) Stopwatch { return t.StartTarget(p, "") }
 
 // StartTarget begins to time a part's dealings with one target.
 func (t *Timer) StartTarget(p Part, target string) Stopwatch {
 	if t == nil {
 		return Stopwatch{}
 	}
-	return Stopwatch{timer: t, part: p, target: target, start: time.Now()}
+	return Stopwatch{timer: t, target: target, offset: time.Since(t.start), part: p}
 }
 
 // Stop ends the span and returns how long it took.
@@ -75,20 +74,23 @@ func (s Stopwatch) Stop(o Outcome) time.Duration {
 	if s.timer == nil {
 		return 0
 	}
-	d := time.Since(s.start)
-	s.timer.Add(s.part, s.target, s.start, d, o)
+	d := time.Since(s.timer.start) - s.offset
+	s.timer.add(s.part, s.target, s.offset, d, o)
 	return d
 }
 
 // Add records a span that was timed elsewhere, such as a reflector's echo.
 func (t *Timer) Add(p Part, target string, start time.Time, d time.Duration, o Outcome) {
-	if t == nil {
-		return
+	if t != nil {
+		t.add(p, target, start.Sub(t.start), d, o)
 	}
+}
+
+func (t *Timer) add(p Part, target string, offset, d time.Duration, o Outcome) {
 	l := t.labels[p]
 	if i := t.next.Add(1) - 1; i < maxSpans {
 		s := &t.spans[i]
-		s.Label, s.Part, s.Target, s.Offset, s.Duration, s.Outcome = l, p, target, start.Sub(t.start), d, o
+		s.Label, s.Part, s.Target, s.Offset, s.Duration, s.Outcome = l, p, target, offset, d, o
 	}
 	if t.log != nil {
 		t.logSpan(l, target, d)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type scene struct {
 	dir  string // on a small tmpfs where the fault needs one
 	path string
 	w    *Writer
+	slow atomic.Bool // the next commit
 }
 
 // fault is something that happens to the recording while a loop runs.
@@ -99,7 +101,13 @@ func newScene(t *testing.T, f fault) *scene {
 	}
 	cfg := testConfig(t)
 	cfg.Path, cfg.FlushInterval = filepath.Join(dir, "profile.db"), 20*time.Millisecond
-	return &scene{t: t, dir: dir, path: cfg.Path, w: NewWriter(cfg, nil)}
+	s := &scene{t: t, dir: dir, path: cfg.Path, w: NewWriter(cfg, nil)}
+	s.w.beforeCommit = func() {
+		if s.slow.CompareAndSwap(true, false) {
+			time.Sleep(800 * time.Millisecond)
+		}
+	}
+	return s
 }
 
 // run runs a loop, with the fault in its middle third, and returns how late its
@@ -283,8 +291,8 @@ func cutsShared(s *scene) func() {
 	return func() {}
 }
 
+// slowCommit makes one commit take long; newScene has put the stop into its way.
 func slowCommit(s *scene) func() {
-	var once sync.Once
-	s.w.beforeCommit = func() { once.Do(func() { time.Sleep(time.Second) }) }
+	s.slow.Store(true)
 	return func() {}
 }
