@@ -20,7 +20,9 @@ var floors = map[string]int{
 	"cycle": 0, "migrations": 0,
 	"cycle/*": 1, "store": 1, "analyze": 1,
 	"configs": 2, "analyze/report": 2, "store/storetest": 2, "cycle/routeros/simulator": 2,
-	"cmd/wanctl": 3,
+	"analyze/report/page": 3, "analyze/report/screen": 3, "analyze/report/browser": 3,
+	"analyze/report/site": 4,
+	"cmd/wanctl": 5,
 }
 
 // floorOf returns the floor of a package; ok is false for one that has no place.
