@@ -28,12 +28,14 @@ type Writer struct {
 	left    []*orphan // crash rings to be recovered from
 	written int64     // bytes not yet told to the file
 	told    time.Time // when they last were
+	clock   clock
 	retain  retention
+	missing int64 // cycles dropped that the log has told of
 
 	mu     sync.Mutex
 	health Health
 
-	now          func() time.Time // for retention
+	now          func() time.Time // the wall clock
 	beforeCommit func()           // of tests
 }
 
@@ -183,12 +185,15 @@ func (w *Writer) tell(err error) {
 	h := &w.health
 	if err == nil {
 		h.Flushed = time.Now()
+		_, lost, _ := w.queue.counts()
 		if h.Trouble != "" {
-			_, lost, _ := w.queue.counts()
 			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),
-				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped_since_start", lost))
+				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped", lost-w.missing))
 			h.Trouble, h.Since = "", time.Time{}
+		} else if lost > w.missing {
+			w.log.Warn("more cycles came at once than can wait; the rest is not recorded", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-w.missing))
 		}
+		w.missing = lost
 		return
 	}
 	if h.Trouble == "" {
