@@ -51,8 +51,8 @@ func (w *Writer) write() error {
 		err := w.file.check()
 		if errors.Is(err, errGone) {
 			w.log.Warn("the recording was deleted or replaced; going on in a new one", slog.String("file", w.cfg.Path))
-			w.file.close()
-			w.file, err = nil, nil
+			err = w.file.leave()
+			w.file = nil
 		}
 		if err != nil {
 			return err
