@@ -108,3 +108,10 @@ func (l *logged) String() string {
 }
 
 func (l *logged) count(word string) int { return strings.Count(l.String(), word) }
+
+// figure prints a row of the table of make prove: what, what was asked, what was
+// measured, and the command that measures it. The arguments are those of the first
+// three, one after the other.
+func figure(command, what, asked, measured string, args ...any) {
+	fmt.Printf("| "+what+" | "+asked+" | "+measured+" | "+command+" |\n", args...)
+}
