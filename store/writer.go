@@ -24,6 +24,7 @@ type Writer struct {
 	queue *queue
 
 	// Of the goroutine that runs Run.
+	begun   bool
 	file    *file
 	left    []*orphan // crash rings to be recovered from
 	written int64     // bytes not yet told to the file
@@ -83,12 +84,23 @@ func (w *Writer) Health() Health {
 	return h
 }
 
+// Begin makes the crash ring: from its return on, a crash of the process loses no
+// cycle that is handed over. It touches no disk. Run begins by itself, but in a
+// goroutine of its own, with the loops perhaps ahead of it: a daemon calls Begin
+// before them.
+func (w *Writer) Begin() {
+	if !w.begun {
+		w.begun = true
+		w.mirror()
+	}
+}
+
 // Run writes what is recorded until the context ends, then what still waits, and
 // closes the file. It returns an error only if cycles are left that could not be
 // written; with a crash ring the next start writes them.
 func (w *Writer) Run(ctx context.Context) error {
 	defer w.close()
-	w.mirror()
+	w.Begin()
 	w.flush() // what a crash left behind should not wait
 	for ctx.Err() == nil {
 		timer := time.NewTimer(w.until(time.Now()))
