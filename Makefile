@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 .PHONY: build demo test check format lint tidy race cross bench fuzz clean
-.PHONY: bench-peers bench-week prove budget kills faults
+.PHONY: test32 bench-peers bench-week prove budget kills faults
 
 build: ## the binary ./wanctl
 	$(BUILD) -o wanctl ./cmd/wanctl
@@ -39,9 +39,13 @@ cross: ## the binary builds for every machine it is made for
 	GOOS=linux GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/wanctl
 	GOOS=linux GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/wanctl
 	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o /dev/null ./cmd/wanctl
+	GOOS=linux GOARCH=386 $(BUILD) -o /dev/null ./cmd/wanctl
 
 bench: ## benchmarks, for benchstat
 	go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
+
+test32: ## the tests of loop and recorder as a 32-bit program, which amd64 runs
+	GOARCH=386 CGO_ENABLED=0 go test ./cycle ./store
 
 bench-peers: ## a span of ours beside a channel send, a log line, an OpenTelemetry span
 	cd cycle/bench && go test -count 1 -run Peers -v .
