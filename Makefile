@@ -9,6 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 .PHONY: build demo test check format lint tidy race cross bench fuzz clean
+.PHONY: test32 bench-peers bench-week prove budget kills faults
 
 build: ## the binary ./wanctl
 	$(BUILD) -o wanctl ./cmd/wanctl
@@ -38,9 +39,43 @@ cross: ## the binary builds for every machine it is made for
 	GOOS=linux GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/wanctl
 	GOOS=linux GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/wanctl
 	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o /dev/null ./cmd/wanctl
+	GOOS=linux GOARCH=386 $(BUILD) -o /dev/null ./cmd/wanctl
 
 bench: ## benchmarks, for benchstat
 	go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
+
+test32: ## the tests of loop and recorder as a 32-bit program, which amd64 runs
+	GOARCH=386 CGO_ENABLED=0 go test ./cycle ./store
+
+bench-peers: ## a span of ours beside a channel send, a log line, an OpenTelemetry span
+	cd cycle/bench && go test -count 1 -run Peers -v .
+
+# rows runs tests and prints the rows of their tables, or everything if one fails.
+rows = @out=$$(mktemp); if $(1) >$$out 2>&1; then grep '^|' $$out; rm $$out; else cat $$out; rm $$out; exit 1; fi
+long = go test -count 1 -timeout 3h -v -run
+
+WEEK ?= /tmp/wanctl-week
+bench-week: ## a week at 20 Hz, asked in every way there is (WEEK=folder, 1.5 GB that stay)
+	@WANCTL_YEARS=5 WANCTL_YEARS_DB=$(WEEK)/years.db $(long) TestYearsOfHours ./store >/dev/null
+	$(call rows,WANCTL_WEEK=$(WEEK)/profile.db $(long) TestWeek ./cmd/wanctl)
+	@echo "the recordings stay in $(WEEK) for the next time"
+
+prove: ## every figure the recorder promises, asked and measured (three quarters of an hour)
+	@echo '| what | asked | measured | command |'; echo '|---|---|---|---|'
+	$(call rows,$(long) TestSpanCosts ./cycle)
+	@$(MAKE) -s budget kills
+	$(call rows,WANCTL_BOUND=full $(long) TestTheBoundHoldsUpNobody ./store)
+	$(call rows,WANCTL_MONTHS=1 $(long) TestMemoryStaysFlat ./store)
+	@$(MAKE) -s faults bench-week bench-peers
+
+budget: ## bytes written and kept per timing, over an hour at 20 Hz
+	$(call rows,WANCTL_BUDGET=1 $(long) TestAnHourStaysWithinTheBudgets ./store)
+
+kills: ## kill -9 a thousand times
+	$(call rows,WANCTL_KILLS=1000 $(long) TestKilledAnywhere ./store)
+
+faults: ## every fault in full length, beside an undisturbed loop (ten minutes)
+	$(call rows,WANCTL_FAULTS=full $(long) TestFaultsHarmNoLoop ./store)
 
 fuzz: ## every fuzz test for a while (FUZZTIME=1m)
 	@for pkg in $$(go list ./...); do \

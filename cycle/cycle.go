@@ -59,7 +59,7 @@ type Cycle struct {
 	Missed    int64         // scheduled slots passed over just before this one
 	Total     time.Duration
 	Outcome   Outcome
-	Spans     []Span // all but the total, in the order they began to be timed
+	Spans     []Span // all but the total, in the order they ended
 	Lost      int    // spans beyond the timer's bound: timed, not kept
 	Decision  Decision
 	Recovered bool // written by a later start, after a crash

@@ -101,7 +101,7 @@ func (l *Loop) turn(ctx context.Context, c *Cycle, timer *Timer, deadline time.D
 
 // tell logs what became of a cycle.
 func (l *Loop) tell(ctx context.Context, c *Cycle, err error, log *slog.Logger) {
-	if p := (*PanicError)(nil); errors.As(err, &p) {
+	if p, ok := errors.AsType[*PanicError](err); ok {
 		if unsaid, ok := l.throttle.Say("panicked", time.Now()); ok {
 			log.Error("cycle panicked", "error", err, "stack", string(p.Stack), unsaid)
 		}

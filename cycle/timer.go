@@ -134,21 +134,24 @@ func (t *Timer) Measure(p Part, f func() error) (err error) {
 
 // OutcomeOf returns the outcome that an error stands for; OK for nil.
 func OutcomeOf(err error) Outcome {
-	var p *PanicError
-	switch {
-	case err == nil:
+	if err == nil {
 		return OK
-	case errors.As(err, &p):
+	}
+	if _, ok := errors.AsType[*PanicError](err); ok {
 		return Panicked
-	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+	}
+	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 		return TimedOut
 	}
 	return Failed
 }
 
 func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
 }
 
 type timerKey struct{}

@@ -44,7 +44,9 @@ func TestAnHourStaysWithinTheBudgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := float64(fi.Size()) / (minutes * perMinute * timings)
-	t.Logf("written %.2f bytes per timing, kept %.2f; a flush of a minute took %.1f ms", written, kept, took.Seconds()*1000/minutes)
+	figure("make budget", "written to storage, an hour at 20 Hz", "25 bytes a timing", "%.1f", written)
+	figure("make budget", "kept in the file", "12 bytes a timing", "%.1f", kept)
+	figure("make budget", "a flush of a minute of cycles", "", "%.1f ms", took.Seconds()*1000/minutes)
 	if written > 25 || kept > 12 {
 		t.Errorf("written %.2f bytes per timing, kept %.2f; want at most 25 and 12", written, kept)
 	}

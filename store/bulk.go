@@ -16,6 +16,7 @@ type bulk struct {
 	cfg    *Config
 	retain retention
 	batch  int
+	now    func() time.Time // for retention
 	open   bool
 	n      int
 }
@@ -44,7 +45,7 @@ func (b *bulk) begin() error {
 		if err := b.file.begin(need); err != nil {
 			return err
 		}
-		room, err := b.retain.trim(b.file, b.cfg, time.Now(), need)
+		room, err := b.retain.trim(b.file, b.cfg, b.now(), need)
 		if err != nil {
 			b.file.rollback()
 			return err
@@ -112,7 +113,7 @@ func Import(ctx context.Context, cfg Config, cycles iter.Seq2[*cycle.Cycle, erro
 		return done, fmt.Errorf("recording %q: %w", cfg.Path, explain(err))
 	}
 	defer f.close()
-	b := bulk{file: f, cfg: &cfg, batch: importBatch}
+	b := bulk{file: f, cfg: &cfg, batch: importBatch, now: time.Now}
 	for c, e := range cycles {
 		if err = e; err == nil {
 			err = ctx.Err()

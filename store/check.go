@@ -11,9 +11,9 @@ import (
 
 // Check tells what is wrong with the file: whether SQLite finds it whole, and
 // whether its minutes tell of exactly the cycles that are on record. Minutes whose
-// cycles are gone are checked for themselves. It reads the whole file.
-// progress, which may be nil, is told how many
-// minutes are done and how many there are. At most maxFindings are returned.
+// cycles are gone are checked for themselves. It reads the whole file. progress,
+// which may be nil, is told how many minutes are done and how many there are. At
+// most maxFindings are returned.
 func (r *Reader) Check(ctx context.Context, progress func(done, all int64)) (findings []string, err error) {
 	err = r.use(ctx, func(c *conn) error {
 		found, err := c.words("PRAGMA integrity_check(20)")
@@ -59,7 +59,7 @@ func (r *Reader) crossCheck(ctx context.Context, progress func(done, all int64),
 	}
 	// The oldest cycle's minute may have lost others already, and the newest
 	// may be written just now.
-	for m := first; m <= last; m++ {
+	for m := first; m <= last; {
 		w := cycle.Window{Since: time.Unix(m*60, 0).UTC(), Until: time.Unix(m*60+60, 0).UTC()}
 		whole := oldest > 0 && m > oldest/minuteUS && m < last
 		if ok, err := r.checkMinute(ctx, w, whole, report); err != nil || !ok {
@@ -68,8 +68,32 @@ func (r *Reader) crossCheck(ctx context.Context, progress func(done, all int64),
 		if progress != nil {
 			progress(m-first+1, last-first+1)
 		}
+		if m, err = r.minuteAfter(ctx, m, last); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// minuteAfter returns the next minute that has a row or a cycle, up to last: there
+// are years without any where a clock was wrong.
+func (r *Reader) minuteAfter(ctx context.Context, m, last int64) (next int64, err error) {
+	next = last + 1
+	err = r.use(ctx, func(c *conn) error {
+		row, err := c.number("SELECT minute FROM minute WHERE id >= ? ORDER BY id LIMIT 1", series{}.key(m+1))
+		if err != nil {
+			return err
+		}
+		if row > 0 {
+			next = min(next, row)
+		}
+		start, err := c.number("SELECT start_us FROM cycle WHERE start_us >= ? ORDER BY start_us LIMIT 1", (m+1)*minuteUS)
+		if start > 0 {
+			next = min(next, start/minuteUS)
+		}
+		return err
+	})
+	return next, err
 }
 
 // tally is what a minute's row of a series should say.

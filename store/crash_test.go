@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -87,7 +88,7 @@ func TestKilledAnywhereNothingHandedOverIsLost(t *testing.T) {
 	if recovered == 0 || marked != recovered {
 		t.Errorf("%d cycles are marked as recovered, %d were", marked, recovered)
 	}
-	t.Logf("%d kills, %d cycles, %d recovered, none lost", kills, handed, recovered)
+	figure("make kills", "kill -9, %d times, of %d cycles", "none lost that was handed over, the file whole", "none lost, %d recovered from the crash ring, whole", kills, handed, recovered)
 }
 
 // killOne lets a child record, kills it, and returns how many cycles it said it
@@ -126,11 +127,12 @@ func countOf(t *testing.T, path string) (n int64) {
 	return i.Cycles
 }
 
-func TestStoppedForAWhileItCountsWhatItMissed(t *testing.T) {
-	t.Parallel()
+// stopped stops a recording process for a while: what it missed is counted to the
+// slot.
+func stopped(t *testing.T) harm {
 	stop := 1500 * time.Millisecond
-	if d, err := time.ParseDuration(os.Getenv("WANCTL_STOP")); err == nil {
-		stop = d
+	if inFull {
+		stop = 10 * time.Second
 	}
 	path := filepath.Join(t.TempDir(), "profile.db")
 	cmd, _ := child(t, "loop", path, tmpfs(t))
@@ -139,22 +141,28 @@ func TestStoppedForAWhileItCountsWhatItMissed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	beside := &lateness{}
+	ctx, end := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- looping(beside).Run(ctx) }()
 	time.Sleep(600 * time.Millisecond)
 	signal(syscall.SIGSTOP)
 	time.Sleep(stop)
 	signal(syscall.SIGCONT)
 	time.Sleep(300 * time.Millisecond)
 	signal(syscall.SIGTERM)
-	if err := cmd.Wait(); err != nil {
+	end()
+	if err := errors.Join(cmd.Wait(), <-done); err != nil {
 		t.Fatal(err)
 	}
 	cs := cyclesOf(t, reading(t, path))
 	if len(cs) < 20 {
 		t.Fatalf("%d cycles", len(cs))
 	}
-	missed := int64(0)
+	missed, late := int64(0), &lateness{}
 	for _, c := range cs {
 		missed += c.Missed
+		late.Record(&c)
 	}
 	// Scheduled starts are whole budgets apart: that tells how many slots there were.
 	first, last := scheduled(&cs[0]), scheduled(&cs[len(cs)-1])
@@ -162,7 +170,7 @@ func TestStoppedForAWhileItCountsWhatItMissed(t *testing.T) {
 	if int64(len(cs))+missed != slots || missed < int64((stop-100*time.Millisecond)/(20*time.Millisecond)) {
 		t.Errorf("%d cycles and %d missed in %d slots", len(cs), missed, slots)
 	}
-	t.Logf("stopped for %v: %d cycles, %d missed, %d slots", stop, len(cs), missed, slots)
+	return harm{"the process is stopped (SIGSTOP)", stop, int64(len(cs)), 0, 0, fmt.Sprintf("%d slots missed of %d, exactly", missed, slots), late.high(), beside.high()}
 }
 
 func scheduled(c *cycle.Cycle) time.Time { return c.Start.Add(-c.Late) }

@@ -14,12 +14,13 @@ import (
 
 // file is the recording, open for writing.
 type file struct {
-	path  string
-	c     *conn
-	in    *inserter
-	drop  *stmt
-	info  os.FileInfo // tells whether the path still leads to it
-	bound bound
+	path     string
+	c        *conn
+	in       *inserter
+	drop     *stmt
+	info     os.FileInfo // tells whether the path still leads to it
+	sidecars []sidecar   // its write-ahead log, and that one's shared memory
+	bound    bound
 
 	restarted int64 // the WAL's size when a checkpoint let it begin anew; 0: it has not
 }
@@ -69,8 +70,21 @@ func openFile(cfg *Config) (f *file, err error) {
 	if err := f.c.exec(fmt.Sprintf("PRAGMA max_page_count = %d; PRAGMA journal_size_limit = 0; PRAGMA cache_size = -2000", f.bound.pages)); err != nil {
 		return nil, err
 	}
-	f.info, err = os.Stat(cfg.Path)
-	return f, err
+	if f.info, err = os.Stat(cfg.Path); err != nil {
+		return nil, err
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if info, err := os.Stat(cfg.Path + suffix); err == nil {
+			f.sidecars = append(f.sidecars, sidecar{cfg.Path + suffix, info})
+		}
+	}
+	return f, nil
+}
+
+// sidecar is a file that lies beside the database and belongs to it.
+type sidecar struct {
+	name string
+	info os.FileInfo
 }
 
 // The begin of an SQLite file.
@@ -156,6 +170,22 @@ func (f *file) sound() error {
 }
 
 func (f *file) close() { f.c.close() }
+
+// leave closes a file that the path does not lead to any more. SQLite leaves its
+// log behind then, and would take that for the log of whatever is at the path now.
+// What another daemon has begun there since is left alone.
+func (f *file) leave() error {
+	f.close()
+	for _, l := range f.sidecars {
+		if info, err := os.Stat(l.name); err != nil || !os.SameFile(info, l.info) {
+			continue
+		}
+		if err := os.Remove(l.name); err != nil {
+			return fmt.Errorf("the log of a recording that is gone: %w", err)
+		}
+	}
+	return nil
+}
 
 // setAside renames a broken file, with what belongs to it, so that a new one can be
 // begun: it may hold much that can still be read.

@@ -51,8 +51,8 @@ func (w *Writer) write() error {
 		err := w.file.check()
 		if errors.Is(err, errGone) {
 			w.log.Warn("the recording was deleted or replaced; going on in a new one", slog.String("file", w.cfg.Path))
-			w.file.close()
-			w.file, err = nil, nil
+			err = w.file.leave()
+			w.file = nil
 		}
 		if err != nil {
 			return err
@@ -64,6 +64,9 @@ func (w *Writer) write() error {
 			return fmt.Errorf("open recording %q: %w", w.cfg.Path, err)
 		}
 		w.file = f
+		if err := w.beginClock(); err != nil {
+			return err
+		}
 	}
 	if err := w.recover(); err != nil {
 		return err
@@ -79,6 +82,18 @@ func (w *Writer) write() error {
 	}
 }
 
+// beginClock begins what retention takes for the present.
+func (w *Writer) beginClock() error {
+	if !w.clock.seen.IsZero() {
+		return nil
+	}
+	newest, err := w.file.c.newest()
+	if err == nil {
+		w.clock.start(newest, w.now())
+	}
+	return err
+}
+
 // batchCycles bounds a transaction: 2,000 cycles hold the write lock for some 20 ms.
 const batchCycles = flushAt
 
@@ -89,7 +104,8 @@ func (w *Writer) transaction() (more bool, err error) {
 	tail, head, runs := w.queue.span()
 	drops := w.queue.drops()
 	now := w.now()
-	if tail == head && len(drops) == 0 && !w.retain.due(now) && !w.tellWritten(now) {
+	present := w.clock.at(now)
+	if tail == head && len(drops) == 0 && !w.retain.due(present) && !w.tellWritten(now) {
 		return false, nil
 	}
 	_, _, waiting := w.queue.counts()
@@ -102,7 +118,7 @@ func (w *Writer) transaction() (more bool, err error) {
 			f.rollback()
 		}
 	}()
-	room, err := w.retain.trim(f, &w.cfg, now, need)
+	room, err := w.retain.trim(f, &w.cfg, present, need)
 	if err != nil {
 		return false, err
 	}
@@ -221,7 +237,7 @@ func (w *Writer) recover() error {
 
 // adopt enters an orphan's cycles.
 func (w *Writer) adopt(o *orphan) (n int, err error) {
-	b := bulk{file: w.file, cfg: &w.cfg, batch: batchCycles}
+	b := bulk{file: w.file, cfg: &w.cfg, batch: batchCycles, now: func() time.Time { return w.clock.at(w.now()) }}
 	err = o.cycles(func(c *cycle.Cycle) error {
 		added, err := b.add(c)
 		if added {

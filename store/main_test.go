@@ -46,6 +46,7 @@ func childRecords(path, runtime string) error {
 		return err
 	}
 	w := NewWriter(childConfig(path, runtime), nil)
+	w.Begin()
 	go func() { _ = w.Run(context.Background()) }()
 	for s := newSampler("wan1", time.Now()); ; {
 		c := s.Next()

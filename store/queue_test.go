@@ -12,13 +12,38 @@ import (
 	"wanctl/store/storetest"
 )
 
+// TestRecordAllocatesNothing times and records cycles of six spans (the total is the
+// sixth) and three probes, in memory alone and with the crash ring beside it.
 func TestRecordAllocatesNothing(t *testing.T) {
-	w := NewWriter(testConfig(t), nil)
-	s := newSampler("wan1", at0)
-	c := s.Next()
-	w.Record(c)
-	if n := testing.AllocsPerRun(1000, func() { w.Record(c) }); n != 0 {
-		t.Errorf("%v allocations per cycle", n)
+	for _, mirrored := range []bool{false, true} {
+		w := NewWriter(testConfig(t), nil)
+		if mirrored {
+			m, err := newMirror(t.TempDir(), w.cfg.Path, ringSize)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.queue.attach(m)
+			defer w.queue.detach()
+		}
+		c, timer := newSampler("wan1", at0).Next(), cycle.NewTimer(cycle.Autorate, nil)
+		one := func() {
+			timer.Begin(c.Start)
+			for _, p := range cycle.Stretches {
+				timer.Start(p).Stop(cycle.OK)
+			}
+			for _, r := range c.Run.Reflectors {
+				timer.StartTarget(cycle.Probe, r).Stop(cycle.OK)
+			}
+			c.Spans, c.Lost = timer.Spans()
+			w.Record(c)
+		}
+		one()
+		if n := testing.AllocsPerRun(1000, one); n != 0 || len(c.Spans) != 8 {
+			t.Errorf("with a crash ring: %v: %v allocations per cycle of %d spans", mirrored, n, len(c.Spans))
+		}
+		if h := w.Health(); h.Dropped > 0 || h.Waiting != 1002 {
+			t.Errorf("%+v", h)
+		}
 	}
 }
 

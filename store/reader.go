@@ -226,22 +226,30 @@ func (r *Reader) Drops(ctx context.Context, w cycle.Window) (drops []cycle.Drop,
 // minute or hour where the cycles are gone; the zero time for none.
 func (r *Reader) Newest(ctx context.Context) (t time.Time, err error) {
 	err = r.use(ctx, func(c *conn) error {
-		// Asked one by one: a query for two of them would scan the tables.
-		for _, q := range []struct {
-			sql  string
-			unit int64 // us
-		}{
-			{"SELECT max(start_us) FROM cycle", 1},
-			{"SELECT minute FROM minute ORDER BY id DESC LIMIT 1", minuteUS},
-			{"SELECT hour FROM hour ORDER BY id DESC LIMIT 1", hourUS},
-		} {
-			v, err := c.number(q.sql)
-			if err != nil || v > 0 {
-				t = time.UnixMicro(v * q.unit).UTC()
-				return err
-			}
-		}
-		return nil
+		t, err = c.newest()
+		return err
 	})
 	return t, err
+}
+
+// newest is the answer to Reader.Newest.
+func (c *conn) newest() (time.Time, error) {
+	// Asked one by one: a query for two of them would scan the tables.
+	for _, q := range []struct {
+		sql  string
+		unit int64 // us
+	}{
+		{"SELECT max(start_us) FROM cycle", 1},
+		{"SELECT minute FROM minute ORDER BY id DESC LIMIT 1", minuteUS},
+		{"SELECT hour FROM hour ORDER BY id DESC LIMIT 1", hourUS},
+	} {
+		v, err := c.number(q.sql)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if v > 0 {
+			return time.UnixMicro(v * q.unit).UTC(), nil
+		}
+	}
+	return time.Time{}, nil
 }

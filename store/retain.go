@@ -66,7 +66,8 @@ func spare(maxSize int64) time.Duration {
 // hours, then the spare cycles.
 func (f *file) drops(cfg *Config, now time.Time, tight bool) (did bool, err error) {
 	before := func(d time.Duration) int64 { return now.Add(-d).UnixMicro() }
-	newest, err := f.c.number("SELECT max(start_us) FROM cycle")
+	// Cycles of the future, from when the clock was wrong, are not the newest.
+	newest, err := f.c.number("SELECT max(start_us) FROM cycle WHERE start_us <= ?", now.UnixMicro())
 	if err != nil {
 		return false, err
 	}

@@ -1,9 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,4 +85,33 @@ func rollupsOf(t testing.TB, r *Reader) map[string]cycle.Rollup {
 		m[fmt.Sprintf("%s %v %s %s %s %s", v.Start.Format(time.RFC3339), v.Width, v.Daemon, v.WAN, v.Label, v.Target)] = c
 	}
 	return m
+}
+
+// logged keeps what is logged.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logged) count(word string) int { return strings.Count(l.String(), word) }
+
+// figure prints a row of the table of make prove: what, what was asked, what was
+// measured, and the command that measures it. The arguments are those of the first
+// three, one after the other.
+func figure(command, what, asked, measured string, args ...any) {
+	fmt.Printf("| "+what+" | "+asked+" | "+measured+" | "+command+" |\n", args...)
 }

@@ -24,16 +24,19 @@ type Writer struct {
 	queue *queue
 
 	// Of the goroutine that runs Run.
+	begun   bool
 	file    *file
 	left    []*orphan // crash rings to be recovered from
 	written int64     // bytes not yet told to the file
 	told    time.Time // when they last were
+	clock   clock
 	retain  retention
+	missing int64 // cycles dropped that the log has told of
 
 	mu     sync.Mutex
 	health Health
 
-	now          func() time.Time // for retention
+	now          func() time.Time // the wall clock
 	beforeCommit func()           // of tests
 }
 
@@ -81,12 +84,23 @@ func (w *Writer) Health() Health {
 	return h
 }
 
+// Begin makes the crash ring: from its return on, a crash of the process loses no
+// cycle that is handed over. It touches no disk. Run begins by itself, but in a
+// goroutine of its own, with the loops perhaps ahead of it: a daemon calls Begin
+// before them.
+func (w *Writer) Begin() {
+	if !w.begun {
+		w.begun = true
+		w.mirror()
+	}
+}
+
 // Run writes what is recorded until the context ends, then what still waits, and
 // closes the file. It returns an error only if cycles are left that could not be
 // written; with a crash ring the next start writes them.
 func (w *Writer) Run(ctx context.Context) error {
 	defer w.close()
-	w.mirror()
+	w.Begin()
 	w.flush() // what a crash left behind should not wait
 	for ctx.Err() == nil {
 		timer := time.NewTimer(w.until(time.Now()))
@@ -183,12 +197,15 @@ func (w *Writer) tell(err error) {
 	h := &w.health
 	if err == nil {
 		h.Flushed = time.Now()
+		_, lost, _ := w.queue.counts()
 		if h.Trouble != "" {
-			_, lost, _ := w.queue.counts()
 			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),
-				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped_since_start", lost))
+				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped", lost-w.missing))
 			h.Trouble, h.Since = "", time.Time{}
+		} else if lost > w.missing {
+			w.log.Warn("more cycles came at once than can wait; the rest is not recorded", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-w.missing))
 		}
+		w.missing = lost
 		return
 	}
 	if h.Trouble == "" {

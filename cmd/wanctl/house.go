@@ -142,6 +142,7 @@ func (h *house) run(ctx context.Context) error {
 	defer stopWriting()
 	var writers, loops errgroup.Group
 	for _, r := range h.recorders {
+		r.writer.Begin()
 		writers.Go(func() error { return r.writer.Run(writing) })
 	}
 	for _, l := range h.loops {
