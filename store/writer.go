@@ -43,7 +43,8 @@ type Health struct {
 	Recovered int64     // of them left behind by a crash
 	Dropped   int64     // cycles for which there was no room
 	Waiting   int       // cycles not written yet
-	Flushed   time.Time // the last transaction
+	Flushes   int64     // transactions since the start
+	Flushed   time.Time // the last one
 	Trouble   string    // why nothing can be written; "" if it can
 	Since     time.Time // when the trouble began
 }
@@ -79,6 +80,13 @@ func (w *Writer) Health() Health {
 	h := w.health
 	_, h.Dropped, h.Waiting = w.queue.counts()
 	return h
+}
+
+// Size returns the bytes that the file, its WAL and its shared memory take up. It
+// asks the disk, and may wait for it.
+func (w *Writer) Size() int64 {
+	db, wal, shm := sizes(w.cfg.Path)
+	return db + wal + shm
 }
 
 // Run writes what is recorded until the context ends, then what still waits, and
@@ -183,6 +191,7 @@ func (w *Writer) tell(err error) {
 	h := &w.health
 	if err == nil {
 		h.Flushed = time.Now()
+		h.Flushes++
 		if h.Trouble != "" {
 			_, lost, _ := w.queue.counts()
 			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),

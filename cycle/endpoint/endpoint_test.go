@@ -299,7 +299,8 @@ func TestHostsThatOthersReachAreWarnedOf(t *testing.T) {
 		"127.0.0.1": false, "127.8.9.1": false, "::1": false, "::ffff:127.0.0.1": false, "localhost": false,
 		"0.0.0.0": true, "::": true, "192.168.1.2": true, "box.lan": true,
 	} {
-		c := Default("metrics", 9100, "metrics")
+		config := Default(9100)
+		c := Section{&config, "metrics", "metrics"}
 		if c.Host = host; len(c.Problems()) > 0 {
 			t.Errorf("%s: a section that is off has problems", host)
 		}
@@ -309,7 +310,7 @@ func TestHostsThatOthersReachAreWarnedOf(t *testing.T) {
 			t.Errorf("%s: %+v, want a warning: %v", host, ps, warned)
 		}
 	}
-	six := Default("health_check", 9101, "health")
+	six := Default(9101)
 	if six.Host = "::1"; six.Address() != "[::1]:9101" {
 		t.Errorf("address %s", six.Address())
 	}

@@ -35,6 +35,8 @@ const (
 	statusEvery = 5 * time.Second
 	// sendTimeout bounds one datagram. It blocks while systemd reads none.
 	sendTimeout = time.Second
+	// retryAfter is the wait after a datagram that could not be sent.
+	retryAfter = time.Second
 )
 
 // Notifier speaks systemd's notify protocol for the loops of one process. Record
@@ -46,12 +48,21 @@ type Notifier struct {
 	drain  time.Duration                  // what the shutdown may take
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	loops  []*loop
-	ready  bool
-	fed    time.Time
-	status time.Time     // when the last line was sent
-	wake   chan struct{} // there may be something to send
+	wake chan struct{} // there may be something to send
+
+	mu    sync.Mutex
+	loops []*loop
+
+	// Of the goroutine that runs Run.
+	sent             // what systemd knows
+	retry  time.Time // nothing is sent before
+	failed bool      // and the log says so
+}
+
+// sent is what was sent, and when.
+type sent struct {
+	ready       bool
+	fed, status time.Time
 }
 
 // loop is what is noted of a loop. It implements cycle.Recorder.
@@ -126,31 +137,43 @@ func (l *loop) Record(c *cycle.Cycle) {
 const drainFor = 15 * time.Second
 
 // Run sends what there is to tell until the context ends, then that the daemon is
-// stopping, and returns nil. What cannot be sent is told once to the log.
+// stopping, and returns nil. What cannot be sent is sent again; it is told once to
+// the log.
 func (n *Notifier) Run(ctx context.Context) error {
 	if n == nil {
 		return nil
 	}
-	told := false
-	send := func(lines ...string) {
-		if len(lines) == 0 {
-			return
-		}
-		if err := n.send(strings.Join(lines, "\n")); err != nil && !told {
-			told = true
-			n.log.Warn("systemd cannot be told how the daemon is doing", "error", err)
-		}
-	}
-	send(n.stretch()...)
+	stretch := n.stretch()
 	for {
 		select {
 		case <-ctx.Done():
-			send(daemon.SdNotifyStopping, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (n.drain+drainFor).Microseconds()), "STATUS=stopping")
+			n.tell(daemon.SdNotifyStopping, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (n.drain+drainFor).Microseconds()), "STATUS=stopping")
 			return nil
 		case <-n.wake:
-			send(n.due(time.Now())...)
+			now := time.Now()
+			if now.Before(n.retry) {
+				continue
+			}
+			before := n.sent
+			lines := n.due(now)
+			if n.ready && !before.ready {
+				lines = append(lines, stretch...)
+			}
+			if len(lines) > 0 && !n.tell(lines...) {
+				n.sent, n.retry = before, now.Add(retryAfter)
+			}
 		}
 	}
+}
+
+// tell sends lines. It returns false, and says so once, if they cannot be sent.
+func (n *Notifier) tell(lines ...string) bool {
+	err := n.send(strings.Join(lines, "\n"))
+	if err != nil && !n.failed {
+		n.failed = true
+		n.log.Warn("systemd cannot be told how the daemon is doing", "error", err)
+	}
+	return err == nil
 }
 
 // String names the task.
@@ -208,18 +231,18 @@ func (n *Notifier) due(now time.Time) (lines []string) {
 func (n *Notifier) line() string {
 	b := new(strings.Builder)
 	for _, l := range n.loops {
-		l.tell(b)
+		l.describe(b)
 		b.WriteString("; ")
 	}
 	fmt.Fprintf(b, "dropped %d", n.drops())
 	return b.String()
 }
 
-// tell writes a loop's part of the line, e.g.
+// describe writes a loop's part of the line, e.g.
 //
 //	wan1: GREEN/GREEN, 500/50 Mbit/s, 34.1 ms
 //	steering: GREEN, off, 61.9 ms, 2 failed in a row
-func (l *loop) tell(b *strings.Builder) {
+func (l *loop) describe(b *strings.Builder) {
 	d := &l.last
 	fmt.Fprintf(b, "%s: ", l.run.WAN)
 	switch {

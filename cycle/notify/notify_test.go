@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // systemd notes when it was sent what. It is a Notifier's other end.
 type systemd struct {
 	begun time.Time
+	deaf  time.Duration // from the beginning: nothing can be sent
 	mu    sync.Mutex
 	got   []message
 }
@@ -40,6 +41,9 @@ func (s *systemd) Close() error                  { return nil }
 func (s *systemd) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if time.Since(s.begun) < s.deaf {
+		return 0, io.ErrShortWrite
+	}
 	s.got = append(s.got, message{time.Since(s.begun), strings.Split(string(p), "\n")})
 	return len(p), nil
 }
@@ -63,7 +67,11 @@ type turner func(seq int64) error
 
 func run(t *testing.T, period, length time.Duration, loops map[time.Duration]turner) (*systemd, *Notifier) {
 	t.Helper()
-	s := &systemd{begun: time.Now()}
+	return runWith(t, &systemd{begun: time.Now()}, period, length, loops)
+}
+
+func runWith(t *testing.T, s *systemd, period, length time.Duration, loops map[time.Duration]turner) (*systemd, *Notifier) {
+	t.Helper()
 	n := &Notifier{
 		dial: s.dial, period: period, drops: func() int64 { return 7 },
 		log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1),
@@ -235,6 +243,25 @@ func TestReadyWhenAllLoopsRun(t *testing.T) {
 		}
 		if at := s.times("WATCHDOG"); len(at) > 0 {
 			t.Errorf("a watchdog that is not there is fed at %v", at)
+		}
+	})
+}
+
+// TestWhatCouldNotBeSentIsSentAgain begins with a systemd that takes nothing.
+func TestWhatCouldNotBeSentIsSentAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const deaf = 3500 * time.Millisecond
+		s, n := runWith(t, &systemd{begun: time.Now(), deaf: deaf}, time.Second, time.Minute, map[time.Duration]turner{
+			50 * time.Millisecond: good, 2 * time.Second: good,
+		})
+		for _, line := range []string{"READY=1", "WATCHDOG_USEC=6000000", "WATCHDOG=1", "STATUS="} {
+			if at := s.times(line); len(at) == 0 || at[0] < deaf || at[0] > deaf+retryAfter {
+				t.Errorf("%s was sent at %v", line, at)
+			}
+		}
+		if !n.failed || len(s.times("READY=1")) != 1 {
+			t.Error("it is not told that nothing could be sent, or sent twice what was")
 		}
 	})
 }
