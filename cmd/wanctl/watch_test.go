@@ -146,6 +146,7 @@ func TestMetricsEqualTheRecording(t *testing.T) {
 	want[`wanctl_rtt_baseline_seconds{daemon="autorate",wan="wan1"}`] = last.Baseline.Value / 1000
 	want[`wanctl_zone{daemon="autorate",direction="download",wan="wan1"}`] = float64(last.Download.Zone)
 	want[`wanctl_rate_limit_bits_per_second{daemon="autorate",direction="upload",wan="wan1"}`] = float64(last.Upload.Rate.Value)
+	want[`wanctl_router_connected{daemon="autorate",transport="rest",wan="wan1"}`] = 1
 	want[fmt.Sprintf(`wanctl_recorder_cycles_total{path="%s"}`, h.opts.db)] = 50
 	if len(cycles) != 50 || len(want) < 25 {
 		t.Fatalf("%d cycles, %d metrics to compare", len(cycles), len(want))

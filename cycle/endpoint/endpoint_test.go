@@ -173,36 +173,39 @@ func TestTakenPortIsToldOnceAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		book, log := newBook()
-		l := newPipes()
+		free, again := newPipes(), newPipes()
 		s := New("127.0.0.1:9101", log)
 		s.Handle("/", http.HandlerFunc(hello))
 		begun, tries := time.Now(), []time.Duration(nil)
 		s.listen = func(context.Context, string) (net.Listener, error) {
-			if tries = append(tries, time.Since(begun)); len(tries) <= 8 {
+			switch tries = append(tries, time.Since(begun)); {
+			case len(tries) <= 8:
 				return nil, errors.New("address already in use")
+			case len(tries) == 9:
+				return free, nil
 			}
-			return l, nil
+			return again, nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if got := tries[len(tries)-1] - tries[len(tries)-2]; len(tries) != 9 || tries[1] != firstRetry || got != lastRetry {
 			t.Errorf("tried at %v", tries)
 		}
 		if n := book.count("cannot serve here"); n != 1 {
 			t.Errorf("told %d times\n%s", n, book)
 		}
-		c, _ := l.dial()
+		c, _ := free.dial()
 		if status, body := get(t, c, "GET", "/"); status != 200 || body != "hello" {
 			t.Errorf("once the port is free: %d %q", status, body)
 		}
 		c.Close()
 		// A listener that fails is replaced.
-		l.Close()
-		l = newPipes()
+		free.Close()
 		time.Sleep(firstRetry + time.Second)
-		c, ok := l.dial()
+		c, ok := again.dial()
 		if !ok {
 			t.Fatal("a lost listener is not replaced")
 		}

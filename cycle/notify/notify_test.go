@@ -270,8 +270,8 @@ func TestStatusLineIsThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := run(t, 0, time.Minute, map[time.Duration]turner{50 * time.Millisecond: good})
-		at := s.times("STATUS=")
-		if n := len(at); n != 13 { // twelve, and the last one
+		at := s.times("STATUS=50ms")
+		if n := len(at); n < 12 || n > 13 { // at the very end it may come to another one
 			t.Errorf("%d lines at %v", n, at)
 		}
 	})
