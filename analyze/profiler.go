@@ -73,16 +73,25 @@ func (p *Profiler) Record(l cycle.Label, d time.Duration) {
 // Stats returns the figures of a label; ok is false when it has no durations.
 func (p *Profiler) Stats(l cycle.Label) (s Stats, ok bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.rings[l].stats()
+	kept := p.rings[l].clone()
+	p.mu.Unlock()
+	return statsOf(kept) // while others record
 }
 
-func (r *ring) stats() (s Stats, ok bool) {
-	if r == nil || len(r.kept) == 0 {
+func (r *ring) clone() []time.Duration {
+	if r == nil {
+		return nil
+	}
+	return slices.Clone(r.kept)
+}
+
+// statsOf sorts the durations.
+func statsOf(sorted []time.Duration) (s Stats, ok bool) {
+	n := len(sorted)
+	if n == 0 {
 		return s, false
 	}
-	sorted := slices.Sorted(slices.Values(r.kept))
-	n := len(sorted)
+	slices.Sort(sorted)
 	s = Stats{Count: n, Min: sorted[0], Max: sorted[n-1]}
 	for _, d := range sorted {
 		s.Sum += d
@@ -118,7 +127,7 @@ func (p *Profiler) Report() string {
 	b := new(strings.Builder)
 	b.WriteString("=== Profiling Report ===")
 	for _, l := range slices.Sorted(maps.Keys(p.rings)) {
-		s, ok := p.rings[l].stats()
+		s, ok := statsOf(p.rings[l].clone())
 		if !ok {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 
 	"wanctl/cycle"
 	"wanctl/cycle/autorate"
+	"wanctl/cycle/endpoint"
 	"wanctl/cycle/routeros"
 	"wanctl/cycle/steering"
 	"wanctl/store"
@@ -27,6 +28,8 @@ type Autorate struct {
 	Router   routeros.Config
 	Recorder store.Config
 	Logging  Logging
+	Health   endpoint.Config
+	Metrics  endpoint.Config
 	lines    map[string]entry
 }
 
@@ -37,24 +40,49 @@ type Steering struct {
 	Router   routeros.Config
 	Recorder store.Config
 	Logging  Logging
+	Health   endpoint.Config
+	Metrics  endpoint.Config
 }
 
 func (a *Autorate) parts() []cycle.Configurable {
-	return []cycle.Configurable{&a.Daemon, &a.Router, logging{&a.Logging, cycle.Autorate, &a.Daemon.WAN}, &a.Recorder}
+	return append([]cycle.Configurable{&a.Daemon, &a.Router, logging{&a.Logging, cycle.Autorate, &a.Daemon.WAN}, &a.Recorder}, pages(&a.Health, &a.Metrics)...)
 }
 
 func (s *Steering) parts() []cycle.Configurable {
-	return []cycle.Configurable{&s.Daemon, &s.Router, logging{&s.Logging, cycle.Steering, &s.Daemon.WAN}, &s.Recorder}
+	return append([]cycle.Configurable{&s.Daemon, &s.Router, logging{&s.Logging, cycle.Steering, &s.Daemon.WAN}, &s.Recorder}, pages(&s.Health, &s.Metrics)...)
 }
 
 func newAutorate(path string) *Autorate {
-	return &Autorate{Path: path, Daemon: autorate.DefaultConfig(), Router: routeros.DefaultConfig(), Recorder: store.DefaultConfig()}
+	return &Autorate{
+		Path: path, Daemon: autorate.DefaultConfig(), Router: routeros.DefaultConfig(), Recorder: store.DefaultConfig(),
+		Logging: defaultLogging(), Health: endpoint.Default(autorateHealth), Metrics: endpoint.Default(autorateMetrics),
+	}
 }
 
 func newSteering(path string) *Steering {
-	s := &Steering{Path: path, Daemon: steering.DefaultConfig(), Router: routeros.DefaultConfig(), Recorder: store.DefaultConfig()}
+	s := &Steering{
+		Path: path, Daemon: steering.DefaultConfig(), Router: routeros.DefaultConfig(), Recorder: store.DefaultConfig(),
+		Logging: defaultLogging(), Health: endpoint.Default(steeringHealth), Metrics: endpoint.Default(steeringMetrics),
+	}
 	s.Router.Timeout = 30 * time.Second // autorate: 15
 	return s
+}
+
+// Ports of the pages: where the Python program's daemons have theirs, and the next
+// one that is free.
+const (
+	autorateMetrics = 9100
+	autorateHealth  = 9101
+	steeringHealth  = 9102
+	steeringMetrics = 9103
+)
+
+// pages are the sections of what is served.
+func pages(health, metrics *endpoint.Config) []cycle.Configurable {
+	return []cycle.Configurable{
+		endpoint.Section{Config: health, Name: "health_check", Serves: "`/health`, JSON that tells whether the daemon is well (status 200) or not (503)"},
+		endpoint.Section{Config: metrics, Name: "metrics", Serves: "`/metrics` for Prometheus"},
+	}
 }
 
 // LoadAutorate reads a WAN's configuration file. getenv looks up ${VAR}, as

@@ -9,6 +9,7 @@ import (
 
 	"wanctl/cycle"
 	"wanctl/cycle/autorate"
+	"wanctl/cycle/endpoint"
 	"wanctl/cycle/routeros"
 	"wanctl/store"
 )
@@ -45,7 +46,7 @@ func (a *Autorate) Describe() string {
 	t := d.Thresholds
 	s.line("thresholds", "bloat above %v ms is YELLOW, %v ms SOFT_RED (upload: RED), %v ms RED", t.Target, t.Warn, t.HardRed)
 	s.line("averages", "baseline %v, from %v ms on, following below %v ms of bloat; load %v", t.AlphaBaseline, d.BaselineInitial, t.BaselineUpdate, t.AlphaLoad)
-	s.common(&a.Router, a.Recorder, a.Logging)
+	s.common(&a.Router, a.Recorder, a.Logging, a.Health, a.Metrics)
 	s.line("lock", "%s", d.LockFile)
 	s.line("state", "%s", d.StateFile())
 	return s.String()
@@ -61,7 +62,7 @@ func (s *sheet) direction(name, queue string, d autorate.Direction) {
 	s.line("", "up by %v Mbit/s, down by a factor of %v", d.StepUp, d.FactorDown)
 }
 
-func (s *sheet) common(r *routeros.Config, rec store.Config, l Logging) {
+func (s *sheet) common(r *routeros.Config, rec store.Config, l Logging, health, metrics endpoint.Config) {
 	trust := "certificate not verified"
 	switch {
 	case r.Transport == routeros.SSH:
@@ -82,6 +83,19 @@ func (s *sheet) common(r *routeros.Config, rec store.Config, l Logging) {
 		s.line("recorder", "off: nothing is recorded")
 	}
 	s.line("log", "%s; with --debug %s", l.MainLog, l.DebugLog)
+	if l.MaxSize > 0 {
+		s.line("", "each at most %s, and %d full ones beside it", quantity(float64(l.MaxSize), "bytes"), l.Keep)
+	}
+	s.page("health", health, "/health")
+	s.page("metrics", metrics, "/metrics")
+}
+
+func (s *sheet) page(name string, at endpoint.Config, path string) {
+	if at.Enabled {
+		s.line(name, "http://%s%s", at.Address(), path)
+	} else {
+		s.line(name, "not served")
+	}
 }
 
 func seconds(d time.Duration) string { return quantity(d.Seconds(), "s") }
@@ -103,7 +117,7 @@ func (c *Steering) Describe() string {
 		s.line("thresholds", "RTT alone: bad above %v ms, good below %v ms", t.BadThreshold, t.RecoveryThreshold)
 		s.line("switches", "on after %d bad cycles, off after %d good", t.BadSamples, t.GoodSamples)
 	}
-	s.common(&c.Router, c.Recorder, c.Logging)
+	s.common(&c.Router, c.Recorder, c.Logging, c.Health, c.Metrics)
 	s.line("lock", "%s", d.LockFile)
 	s.line("state", "%s, the newest %d values", d.StateFile, d.HistorySize)
 	return s.String()

@@ -25,7 +25,10 @@ func documentation() string {
 	fmt.Fprintf(b, "\n## wanctl steering\n\nStart from `configs/steering.yaml.example`.\n")
 	document(b, steering[0], nil)
 	fmt.Fprintf(b, "\n## Both\n")
-	for i, p := range []cycle.Configurable{autorate[1], steering[2], autorate[3]} {
+	for i, p := range autorate[1:] {
+		if i == 1 { // of which steering has a key more
+			p = steering[2]
+		}
 		document(b, p, steering[i+1])
 	}
 	return b.String()

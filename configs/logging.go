@@ -6,7 +6,16 @@ import "wanctl/cycle"
 type Logging struct {
 	MainLog  string // at info and above
 	DebugLog string // everything, with --debug
+	MaxSize  int64  // bytes of one file; 0: it grows for ever
+	Keep     int    // full files beside it
 }
+
+const mib = 1 << 20
+
+// leastLog keeps a log from being rotated every other line.
+const leastLog = mib / 16
+
+func defaultLogging() Logging { return Logging{MaxSize: 32 * mib, Keep: 3} }
 
 // logging is Logging as a part of one configuration.
 type logging struct {
@@ -27,6 +36,15 @@ func (l logging) Settings() []cycle.Setting {
 		{
 			Key: "logging.debug_log", Into: &l.DebugLog, Range: cycle.Path, Default: "/var/log/wanctl/`wan_name`_debug.log",
 			Doc: "Gets every line when the daemon runs with `--debug`.",
+		},
+		{
+			Key: "logging.max_size", Into: &l.MaxSize, Unit: "bytes", Range: "[0, 1099511627776]",
+			Doc: "How long each of the two files may become; then it is renamed to the same name with `.1`, and a new one is begun. " +
+				"`0` leaves that to others: a file that logrotate moved is opened anew within a second.",
+		},
+		{
+			Key: "logging.keep", Into: &l.Keep, Range: "[0, 100]",
+			Doc: "How many full files are kept beside each of the two, as `.1` (the newest), `.2` and so on.",
 		},
 	}
 	if l.daemon == cycle.Steering {
@@ -51,6 +69,12 @@ func (l logging) Problems() (ps []cycle.Problem) {
 		ps = append(ps, cycle.Problem{
 			Key: "logging.debug_log", With: []string{"logging.main_log"},
 			Wrong: "is the main log too", Allowed: "another file",
+		})
+	}
+	if l.MaxSize > 0 && l.MaxSize < leastLog {
+		ps = append(ps, cycle.Problem{
+			Key: "logging.max_size", Wrong: quantity(float64(l.MaxSize), "bytes") + " is soon full",
+			Allowed: "0, or at least " + quantity(leastLog, "bytes"),
 		})
 	}
 	return ps

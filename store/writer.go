@@ -46,7 +46,8 @@ type Health struct {
 	Recovered int64     // of them left behind by a crash
 	Dropped   int64     // cycles for which there was no room
 	Waiting   int       // cycles not written yet
-	Flushed   time.Time // the last transaction
+	Flushes   int64     // transactions since the start
+	Flushed   time.Time // the last one
 	Trouble   string    // why nothing can be written; "" if it can
 	Since     time.Time // when the trouble began
 }
@@ -93,6 +94,13 @@ func (w *Writer) Begin() {
 		w.begun = true
 		w.mirror()
 	}
+}
+
+// Size returns the bytes that the file, its WAL and its shared memory take up. It
+// asks the disk, and may wait for it.
+func (w *Writer) Size() int64 {
+	db, wal, shm := sizes(w.cfg.Path)
+	return db + wal + shm
 }
 
 // Run writes what is recorded until the context ends, then what still waits, and
@@ -197,6 +205,7 @@ func (w *Writer) tell(err error) {
 	h := &w.health
 	if err == nil {
 		h.Flushed = time.Now()
+		h.Flushes++
 		_, lost, _ := w.queue.counts()
 		if h.Trouble != "" {
 			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),

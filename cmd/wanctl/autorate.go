@@ -100,6 +100,6 @@ func (h *house) addAutorate(ctx context.Context, wan *configs.Autorate, log *slo
 	run.Reflectors = config.Reflectors()
 	run.Config, run.State = wan.JSON(), daemon.Restore()
 	// An echo may take its whole time; what follows it is given a second.
-	h.add(run, max(config.Interval, config.PingTimeout+time.Second), daemon, writer, log)
+	h.add(run, max(config.Interval, config.PingTimeout+time.Second), daemon, writer, log, watched{router: router, health: wan.Health, metrics: wan.Metrics})
 	return nil
 }

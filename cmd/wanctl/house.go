@@ -25,7 +25,7 @@ type house struct {
 	opts      daemonOptions
 	log       *slog.Logger // of what belongs to no loop
 	prober    *icmp.Prober
-	loops     []*cycle.Loop
+	loops     []*member
 	recorders map[string]recording // by the path of the file
 	closers   []io.Closer          // in the order they were made; closed in reverse
 	failed    failedCycles
@@ -120,15 +120,23 @@ type daemon interface {
 	io.Closer // saves what is not saved yet
 }
 
+// member is a daemon's loop in the house.
+type member struct {
+	cycle.Loop
+	recorders cycle.Recorders
+	watched
+}
+
 // add puts a daemon's loop into the house.
-func (h *house) add(run *cycle.Run, deadline time.Duration, d daemon, w *store.Writer, log *slog.Logger) {
+func (h *house) add(run *cycle.Run, deadline time.Duration, d daemon, w *store.Writer, log *slog.Logger, as watched) {
 	recorders := cycle.Recorders{&h.failed, analyze.NewRolling(log, summaryInterval)}
 	if w != nil {
 		recorders = append(recorders, newPauses(w, leastPause))
 	}
 	h.closers = append(h.closers, d)
-	h.loops = append(h.loops, &cycle.Loop{
-		Info: run, Deadline: deadline, Daemon: d, Recorder: recorders, Log: log, Cycles: h.opts.cycles,
+	h.loops = append(h.loops, &member{
+		Loop:      cycle.Loop{Info: run, Deadline: deadline, Daemon: d, Log: log, Cycles: h.opts.cycles},
+		recorders: recorders, watched: as,
 	})
 }
 
@@ -136,21 +144,28 @@ func (h *house) add(run *cycle.Run, deadline time.Duration, d daemon, w *store.W
 const summaryInterval = time.Minute
 
 // run runs the loops until the context is cancelled or all are done, then lets
-// the writers drain, on a deadline of their own.
+// the writers drain, on a deadline of their own. Whoever watches goes first.
 func (h *house) run(ctx context.Context) error {
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWriting()
-	var writers, loops errgroup.Group
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	var watchers, writers, loops errgroup.Group
+	for _, w := range h.watchers() {
+		watchers.Go(func() error { return h.watch(watching, w) })
+	}
 	for _, r := range h.recorders {
 		r.writer.Begin()
 		writers.Go(func() error { return r.writer.Run(writing) })
 	}
 	for _, l := range h.loops {
+		l.Recorder = l.recorders
 		loops.Go(func() error { return l.Run(ctx) })
 	}
 	err := loops.Wait()
+	stopWatching()
 	stopWriting()
-	if err = errors.Join(err, writers.Wait()); err == nil && h.opts.oneshot && h.failed.Load() > 0 {
+	if err = errors.Join(err, writers.Wait(), watchers.Wait()); err == nil && h.opts.oneshot && h.failed.Load() > 0 {
 		err = errors.New("the cycle failed; its log lines tell why")
 	}
 	return err

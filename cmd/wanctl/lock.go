@@ -27,24 +27,48 @@ func lockDaemon(path string) (io.Closer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, hint(err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return nil, hint(err)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
+		if err != nil {
+			return nil, hint(err)
+		}
+		stale, err := take(f, path)
+		switch {
+		case err != nil:
+			return nil, errors.Join(err, f.Close())
+		case !stale:
+			return daemonLock{f}, nil
+		}
+		f.Close()
 	}
+}
+
+// take locks a lock file that was opened, and puts the process's number in. It is
+// stale if meanwhile somebody removed it, as the Python program does with its own:
+// a lock on it would keep nobody out.
+func take(f *os.File, path string) (stale bool, err error) {
 	holder := lockHolder(f)
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) || err == nil && holder != os.Getpid() && lives(holder) {
-		err = fmt.Errorf("lock %s: process %d holds it (stop that one first)", path, holder)
-	} else if err == nil {
-		err = f.Truncate(0)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK) && holder == 0: // it is just about to write its number
+		return false, fmt.Errorf("lock %s: another process holds it (stop that one first)", path)
+	case errors.Is(err, unix.EWOULDBLOCK), err == nil && holder != os.Getpid() && lives(holder):
+		return false, fmt.Errorf("lock %s: process %d holds it (stop that one first)", path, holder)
+	case err != nil:
+		return false, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err == nil {
-		_, err = f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
-	}
+	ours, err := f.Stat()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return false, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return daemonLock{f}, nil
+	if there, err := os.Lstat(path); err != nil || !os.SameFile(ours, there) {
+		return true, nil
+	}
+	if err := f.Truncate(0); err != nil {
+		return false, err
+	}
+	_, err = f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
+	return false, err
 }
 
 // lockHolder returns the process number in a lock file; 0 if there is none.

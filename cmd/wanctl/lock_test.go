@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestLockIsHeldOnce(t *testing.T) {
@@ -67,6 +71,106 @@ func TestLocksOfOtherPrograms(t *testing.T) {
 			lock.Close()
 		}
 	}
+}
+
+// TestLockThatWasRemoved opens a lock file and has it removed before it is locked,
+// as the Python program does with its own at its end.
+func TestLockThatWasRemoved(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "wan1.lock")
+	old, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // then there is none, and then another one
+		if stale, err := take(old, path); err != nil || !stale {
+			t.Errorf("stale %v, %v", stale, err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestOneOfManyGetsTheLock lets many want a lock whose file is removed all the time.
+func TestOneOfManyGetsTheLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "wan1.lock")
+	var held, most, got atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				lock, err := lockDaemon(path)
+				if err != nil {
+					if !strings.Contains(err.Error(), "holds it") {
+						t.Error(err)
+					}
+					continue
+				}
+				got.Add(1)
+				most.Store(max(most.Load(), held.Add(1)))
+				held.Add(-1)
+				_ = os.Remove(path) // under the lock, like the Python program
+				lock.Close()
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() != 1 || got.Load() < 2 {
+		t.Errorf("taken %d times, by up to %d at once", got.Load(), most.Load())
+	}
+}
+
+// TestLockBetweenProcesses starts the daemon beside a holder of its lock, in
+// processes of their own, and again once the holder was killed.
+func TestLockBetweenProcesses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "wan1.lock")
+	holder := exec.CommandContext(t.Context(), os.Args[0], "-test.run=TestHolderOfALock")
+	holder.Env = append(os.Environ(), "WANCTL_TEST_LOCK="+path)
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Wait()
+	defer holder.Process.Kill()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := lockDaemon(path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d holds it", holder.Process.Pid)) {
+		t.Errorf("beside a holder: %v", err)
+	}
+	if err := holder.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = holder.Wait()
+	lock, err := lockDaemon(path)
+	if err != nil {
+		t.Fatalf("the holder was killed, and its lock is not free: %v", err)
+	}
+	lock.Close()
+}
+
+// TestHolderOfALock is the other process of the test above.
+func TestHolderOfALock(t *testing.T) {
+	path := os.Getenv("WANCTL_TEST_LOCK")
+	if path == "" {
+		t.Skip("this is a process of TestLockBetweenProcesses")
+	}
+	if _, err := lockDaemon(path); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("held")
+	time.Sleep(time.Minute) // until it is killed
 }
 
 func TestLockThatCannotBeMade(t *testing.T) {

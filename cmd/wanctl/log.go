@@ -61,7 +61,7 @@ func (b *logbook) logger(wan string, files configs.Logging, secrets ...cycle.Sec
 		if p.path == "" || p.level == slog.LevelDebug && !b.debug {
 			continue
 		}
-		out, err := b.file(p.path, h)
+		out, err := b.file(p.path, files, h)
 		if err != nil {
 			log.Warn("the log cannot be written; stderr has it alone", "error", err)
 		}
@@ -79,15 +79,16 @@ func (b *logbook) level() slog.Level {
 	return slog.LevelInfo
 }
 
-// file returns the output for a path, which several loggers may share. Its troubles
-// are told to stderr by the logger that came first. The error is told once.
-func (b *logbook) file(path string, h *logHandler) (*logOutput, error) {
+// file returns the output for a path, which several loggers may share. The logger
+// that came first tells its troubles to stderr, and how long it may grow. The error
+// is told once.
+func (b *logbook) file(path string, files configs.Logging, h *logHandler) (*logOutput, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if out, known := b.files[path]; known {
 		return out, nil
 	}
-	target, err := openLogFile(path)
+	target, err := openLogFile(path, files.MaxSize, files.Keep)
 	if err != nil {
 		b.files[path] = nil
 		return nil, err

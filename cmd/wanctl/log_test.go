@@ -206,41 +206,6 @@ func TestLogThatCannotBeWrittenIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestRotatedLogIsOpenedAnew(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "main.log")
-	file, err := openLogFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	write := func(text string) {
-		t.Helper()
-		file.checked = time.Time{} // a second has passed
-		if _, err := file.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("one\n")
-	if err := os.Rename(path, path+".1"); err != nil {
-		t.Fatal(err)
-	}
-	write("two\n")
-	if err := os.Truncate(path, 0); err != nil { // as logrotate's copytruncate does
-		t.Fatal(err)
-	}
-	write("three\n")
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	write("four\n")
-	for name, want := range map[string]string{path + ".1": "one\n", path: "four\n"} {
-		if got, err := os.ReadFile(name); err != nil || string(got) != want {
-			t.Errorf("%s holds %q, %v, want %q", name, got, err, want)
-		}
-	}
-}
-
 // TestFullDiskCostsLinesAndSaysSo lets writes fail in the middle of a line, and then
 // work again.
 func TestFullDiskCostsLinesAndSaysSo(t *testing.T) {

@@ -5,18 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
-	maxLogQueue  = 1 << 20     // bytes of lines that wait for one output
-	logWrite     = 64 << 10    // bytes of one write, about
-	logFileCheck = time.Second // how often a file is looked at for rotation
-	logComplain  = time.Minute // least time between two complaints about an output
+	maxLogQueue = 1 << 20     // bytes of lines that wait for one output
+	logWrite    = 64 << 10    // bytes of one write, about
+	logComplain = time.Minute // least time between two complaints about an output
 )
 
 // logTarget is what an output writes to.
@@ -169,69 +165,3 @@ type writerTarget struct{ io.Writer }
 
 func (writerTarget) Close() error   { return nil }
 func (writerTarget) String() string { return "stderr" }
-
-// logFile is a file that lines are appended to. Moved or removed by a log
-// rotation, it is opened anew within a second.
-type logFile struct {
-	path    string
-	file    *os.File // nil while it cannot be opened
-	err     error    // why not
-	checked time.Time
-}
-
-// openLogFile opens a file for appending, and makes it if there is none.
-func openLogFile(path string) (*logFile, error) {
-	l := &logFile{path: path, checked: time.Now()}
-	return l, l.open()
-}
-
-// open never waits: a pipe without a reader is an error.
-func (l *logFile) open() error {
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOCTTY, 0o640)
-	if l.err = err; err == nil {
-		l.file = f
-	}
-	return err
-}
-
-// Write implements logTarget.
-func (l *logFile) Write(p []byte) (int, error) {
-	if time.Since(l.checked) >= logFileCheck {
-		l.checked = time.Now()
-		if l.moved() {
-			l.Close()
-		}
-		if l.file == nil {
-			_ = l.open() // told below
-		}
-	}
-	if l.file == nil {
-		return 0, l.err
-	}
-	return l.file.Write(p)
-}
-
-// moved tells whether the path is another file's by now, or none's.
-func (l *logFile) moved() bool {
-	if l.file == nil {
-		return false
-	}
-	ours, err := l.file.Stat()
-	if err != nil {
-		return true
-	}
-	there, err := os.Stat(l.path)
-	return err != nil || !os.SameFile(ours, there)
-}
-
-// Close implements logTarget.
-func (l *logFile) Close() error {
-	if l.file == nil {
-		return nil
-	}
-	err := l.file.Close()
-	l.file = nil
-	return err
-}
-
-func (l *logFile) String() string { return l.path }
