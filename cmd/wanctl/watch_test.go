@@ -18,8 +18,7 @@ import (
 	"wanctl/store/storetest"
 )
 
-// ringFolder is a folder on a tmpfs in which daemons keep their crash rings, and
-// top looks for them.
+// ringFolder is a folder on a tmpfs, where daemons can keep their crash rings.
 func ringFolder(t *testing.T) string {
 	t.Helper()
 	var fs unix.Statfs_t
@@ -31,7 +30,6 @@ func ringFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("RUNTIME_DIRECTORY", dir)
 	return dir
 }
 
@@ -106,6 +104,7 @@ func tells(want string) func(screen.Snapshot) bool {
 // through a flush, a restart and a new file.
 func TestWatchSeesACycleOnceWhereverItIs(t *testing.T) {
 	runtime := ringFolder(t)
+	t.Setenv("RUNTIME_DIRECTORY", runtime)
 	path := filepath.Join(t.TempDir(), "profile.db")
 	w := newWatch(time.Now, analyze.Options{}, path)
 	defer w.Close()

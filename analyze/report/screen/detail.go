@@ -67,7 +67,7 @@ func (s *Screen) about(l *Loop) string {
 		facts = append(facts, "every "+stretch(l.Run.Budget))
 	}
 	span := l.Window.Until.Sub(l.Window.Since).Round(time.Second)
-	facts = append(facts, fmt.Sprintf("%d cycles in %s", l.Cycles, stretch(span)))
+	facts = append(facts, fmt.Sprintf("%d %s in %s", l.Cycles, map[bool]string{true: "cycle", false: "cycles"}[l.Cycles == 1], stretch(span)))
 	if l.Utilization.Known {
 		facts = append(facts, fmt.Sprintf("busy %.1f %%", l.Utilization.Value*100))
 	}
