@@ -16,15 +16,12 @@ import (
 // topCommand is the live view.
 func (p *program) topCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "top",
-		Usage: "the loops as they run: zones, rates, what each part takes, the slowest cycle of the last minute",
-		Description: "In a terminal it is a screen: press ? for its keys. Else, or with --plain, it is one line a loop\n" +
-			"each time: the time, the loop, and KEY=VALUE, in an order that is kept.\n\n" +
-			"Cycles of daemons on this machine are seen as they run, by whoever may read their crash rings\n" +
-			"(their user, or root); otherwise as the file gains them, at each flush.",
+		Name:        "top",
+		Usage:       "the loops as they run: zones, rates, what each part takes, the slowest cycle of the last minute",
+		Description: topDescription,
 		Flags: slices.Concat(loopFlags(), []cli.Flag{
 			dbFlag(), configFlag(), tzFlag(),
-			&cli.StringFlag{Name: "since", Value: "5m", Usage: "the window of the figures, before the newest cycle: 10s to 1h"},
+			&cli.StringFlag{Name: "since", Aliases: []string{"window"}, Value: "5m", Usage: "the window of the figures, before the newest cycle: 10s to 1h"},
 			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "the time between two looks, 200ms and more"},
 			&cli.BoolFlag{Name: "plain", Usage: "lines, also in a terminal"},
 			&cli.IntFlag{Name: "times", Usage: "lines: end after so many looks (default: at a signal)"},
@@ -32,6 +29,18 @@ func (p *program) topCommand() *cli.Command {
 		Action: p.top,
 	}
 }
+
+const topDescription = `In a terminal it is a screen: press ? for its keys. Elsewhere, or with --plain, it is one line a loop
+each time, in a form that is kept; new keys come at the end:
+
+  TIME DAEMON WAN age_s= live= down= up= down_mbit= up_mbit= last_ms= p50_ms= p95_ms= p99_ms= max_ms=
+  cycles= failed= overruns= missed= dropped= busy= rule=
+
+"-" is unknown, "?" after a quantile says that it is from too few cycles; lines that begin with "#"
+speak of a file.
+
+The cycles of daemons on this machine are seen as they run, by whoever may read their crash rings
+(their user, or root); otherwise as the file gains them, at each flush.`
 
 // Bounds of what top is asked for.
 const (

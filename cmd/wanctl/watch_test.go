@@ -19,7 +19,7 @@ import (
 )
 
 // ringFolder is a folder on a tmpfs, where daemons can keep their crash rings.
-func ringFolder(t *testing.T) string {
+func ringFolder(t testing.TB) string {
 	t.Helper()
 	var fs unix.Statfs_t
 	if unix.Statfs("/dev/shm", &fs) != nil || uint32(fs.Type) != unix.TMPFS_MAGIC {
@@ -41,7 +41,7 @@ type daemonOf struct {
 }
 
 // startDaemon starts one that flushes once an hour, or so often.
-func startDaemon(t *testing.T, path, runtime, wan string, flush time.Duration) *daemonOf {
+func startDaemon(t testing.TB, path, runtime, wan string, flush time.Duration) *daemonOf {
 	t.Helper()
 	cfg := store.DefaultConfig()
 	cfg.Path, cfg.Runtime, cfg.FlushInterval = path, runtime, flush
@@ -234,4 +234,44 @@ func TestWatchTakesAClockThatIsSetBack(t *testing.T) {
 	if got := told(w.Look(context.Background(), time.Minute)); got != "wan1 1 live=true;" {
 		t.Error("after the clock was set back:", got)
 	}
+}
+
+// BenchmarkTop is a second of watching a loop of 20 Hz through its crash ring: a look
+// and a picture. It tells the CPU that a minute of it takes.
+func BenchmarkTop(b *testing.B) {
+	runtime := ringFolder(b)
+	b.Setenv("RUNTIME_DIRECTORY", runtime)
+	path := filepath.Join(b.TempDir(), "profile.db")
+	for _, window := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		b.Run(window.String(), func(b *testing.B) {
+			d := startDaemon(b, path+window.String(), runtime, "wan1", 20*time.Millisecond)
+			w := newWatch(time.Now, analyze.Options{}, path+window.String())
+			defer w.Close()
+			s := screen.New(window, screen.Options{})
+			second := func() {
+				d.run(20)
+				s.Show(w.Look(context.Background(), window))
+				_ = s.Text(time.Now())
+			}
+			for range window / time.Second {
+				d.run(20)
+				w.Look(context.Background(), window)
+			}
+			before := cpu(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				second()
+			}
+			b.ReportMetric((cpu(b)-before).Seconds()*60/float64(b.N), "cpu-s/min")
+		})
+	}
+}
+
+// cpu is the processor time of this process so far.
+func cpu(t testing.TB) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -57,7 +57,7 @@ func (s *Screen) detail(l *Loop) []line {
 			})
 		}
 	}
-	return append(append(lines, line{rank: 1}), s.slowest(l)...)
+	return append(append(lines, line{rank: 2}), s.slowest(l)...)
 }
 
 // about says of the loop what has no column, as far as there is room.
@@ -93,7 +93,7 @@ func (s *Screen) about(l *Loop) string {
 func partRank(p cycle.Part) int {
 	switch p {
 	case cycle.Other:
-		return 2
+		return 1
 	case cycle.Probe:
 		return 3
 	case cycle.Total:

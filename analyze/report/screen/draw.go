@@ -86,7 +86,7 @@ func (s *Screen) top(now time.Time) []line {
 			lines = append(lines, line{text: part, rank: 6 * min(i, 1)})
 		}
 	}
-	return append(lines, line{rank: 1})
+	return append(lines, line{rank: 2})
 }
 
 // news says of each file how fresh it is, or what is wrong with it.
@@ -167,7 +167,7 @@ func (s *Screen) table(loops []*Loop, now time.Time) []line {
 	if hidden := len(loops) - room; hidden > 0 {
 		lines = append(lines, line{text: cell{fmt.Sprintf("  and %d more: tab goes on", hidden), weak}.paint()})
 	}
-	return append(lines, line{rank: 1})
+	return append(lines, line{rank: 2})
 }
 
 // loop is a loop's row in the table of loops.
