@@ -108,7 +108,7 @@ func plainly(ctx context.Context, out io.Writer, w screen.Watcher, window, every
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		snap := w.Look(ctx, window)
-		for snap.Loading() && ctx.Err() == nil { // the first line is of the whole window
+		for more := 100; snap.Loading() && more > 0 && ctx.Err() == nil; more-- { // the first line is of the whole window
 			snap = w.Look(ctx, window)
 		}
 		if ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -38,12 +39,16 @@ const frames = 10
 func (p *Program) Run(ctx context.Context) error {
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
-	t := tea.NewProgram(&terminal{Program: p, ctx: looking},
+	model := &terminal{Program: p, ctx: looking}
+	t := tea.NewProgram(model,
 		tea.WithInput(p.Input), tea.WithOutput(p.Output), tea.WithEnvironment(p.Environ), tea.WithFPS(frames),
 		tea.WithWindowSize(p.Screen.width, p.Screen.height), // until the terminal tells its own
 		tea.WithoutSignalHandler())                          // the context tells of signals
 	defer context.AfterFunc(ctx, t.Quit)()
 	_, err := t.Run()
+	stop()
+	model.one.Lock() // the look under way ends first: its watcher may be closed now
+	model.one.Unlock()
 	if ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled) {
 		return nil
 	}
@@ -55,6 +60,7 @@ func (p *Program) Run(ctx context.Context) error {
 type terminal struct {
 	*Program
 	ctx     context.Context
+	one     sync.Mutex // held by the one that looks
 	looking bool
 	since   time.Time     // when the look under way, or the last one, began
 	window  time.Duration // it was asked for
@@ -78,7 +84,14 @@ func (t *terminal) look() tea.Cmd {
 	}
 	t.looking, t.since, t.window = true, time.Now(), t.Screen.Window
 	window := t.window
-	return func() tea.Msg { return snapshotMsg(t.Watcher.Look(t.ctx, window)) }
+	return func() tea.Msg {
+		t.one.Lock()
+		defer t.one.Unlock()
+		if t.ctx.Err() != nil {
+			return nil
+		}
+		return snapshotMsg(t.Watcher.Look(t.ctx, window))
+	}
 }
 
 // Update implements tea.Model.
@@ -99,10 +112,13 @@ func (t *terminal) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case snapshotMsg:
 		t.looking = false
 		t.Screen.Show(Snapshot(msg))
-		if t.Screen.Window != t.window || t.Screen.latest.Loading() {
+		if t.Screen.Window != t.window {
 			return t, t.look() // the one that is wanted now
 		}
-		wait := max(t.Every-time.Since(t.since), t.Every/10)
+		wait := t.Every / 10
+		if !t.Screen.latest.Loading() {
+			wait = max(wait, t.Every-time.Since(t.since))
+		}
 		t.ticks++
 		due := dueMsg(t.ticks)
 		return t, tea.Tick(wait, func(time.Time) tea.Msg { return due })

@@ -76,13 +76,16 @@ func TestProgramShowsAndQuits(t *testing.T) {
 func TestProgramEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
+	ended := false
 	p, keys, screen := terminalOf(&looker{look: func(ctx context.Context, _ time.Duration) Snapshot {
 		cancel()
-		<-ctx.Done() // a look under way ends too
+		<-ctx.Done()
+		time.Sleep(50 * time.Millisecond) // longer than the screen takes to end
+		ended = true
 		return Snapshot{}
 	}})
-	if err := p.Run(ctx); err != nil {
-		t.Error(err)
+	if err := p.Run(ctx); err != nil || !ended {
+		t.Errorf("%v; the look under way has ended: %v", err, ended)
 	}
 	_ = keys.Close()
 	if text := screen.String(); strings.Contains(text, "\x1b[?1049h") && !strings.Contains(text, leavesScreen) {
