@@ -15,12 +15,12 @@ import (
 func (s *Screen) detail(l *Loop) []line {
 	lines := []line{{text: s.about(l), rank: 9}}
 	name := 16
-	for i := range l.Spans {
-		name = max(name, ansi.StringWidth(partName(&l.Spans[i])))
+	if s.width >= 130 {
+		name = 24
 	}
 	columns := []column{
 		{head: "", width: 1},
-		{head: "PART", width: min(name, max(16, s.width/5)), left: true},
+		{head: "PART", width: name, left: true},
 		{head: "LAST MS", width: 7, rank: 5},
 		{head: "P50 MS", width: 8, marked: true, rank: 4},
 		{head: "P95 MS", width: 8, marked: true, rank: 2},
