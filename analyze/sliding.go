@@ -193,10 +193,14 @@ func (l *slidingLoop) leave() error {
 // width is how long a slot is.
 func (l *slidingLoop) width() int64 { return max(1, l.span.Microseconds()/Slots) }
 
+// slot is where the slot of a number is; the number may be negative, for a box may
+// start in 1970.
+func (l *slidingLoop) slot(number int64) *slot { return &l.slots[(number%Slots+Slots)%Slots] }
+
 // mark enters the cycle in the slot of its time.
 func (l *slidingLoop) mark(c *cycle.Cycle) {
 	number := c.Start.UnixMicro() / l.width()
-	at := &l.slots[number%Slots]
+	at := l.slot(number)
 	if at.number != number || at.longest == nil {
 		*at = slot{number: number, longest: map[spanKey]int64{}}
 	}
@@ -272,7 +276,7 @@ func (l *slidingLoop) recent(k loopKey, drops []cycle.Drop) Recent {
 	r.Trails = make([][Slots]Duration, len(r.Spans))
 	newest := l.last.Start.UnixMicro() / l.width()
 	for i := range r.Slots {
-		at := &l.slots[(newest-Slots+1+int64(i))%Slots]
+		at := l.slot(newest - Slots + 1 + int64(i))
 		if at.number != newest-Slots+1+int64(i) {
 			continue
 		}

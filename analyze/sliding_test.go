@@ -120,6 +120,10 @@ func TestSlidingBeginsAnewWhereTheClockWasSetBack(t *testing.T) {
 	if n := s.Loops(nil)[0].Cycles; n != 7 {
 		t.Errorf("%d cycles", n)
 	}
+	slide(t, s, play(rand.New(rand.NewPCG(1, 1)), run, time.Unix(-1, 0), 60)...) // a box without a battery for its clock
+	if r := s.Loops(nil)[0]; r.Cycles != 60 || r.Slots[Slots-1].Cycles == 0 {
+		t.Errorf("in 1970: %d cycles, %+v", r.Cycles, r.Slots)
+	}
 	if err := s.Add(&cycle.Cycle{}); err == nil {
 		t.Error("a cycle without a run is taken")
 	}

@@ -153,6 +153,11 @@ func (w *watch) take(f *watchedFile, c *cycle.Cycle, live bool) {
 		return
 	}
 	*p = progress{started: started, seq: c.Seq, start: c.Start, live: live}
+	for _, other := range w.files { // where two files tell of one loop the later run counts
+		if q := other.loops[k]; other != f && q != nil && (q.started > started || q.started == started && q.seq >= c.Seq) {
+			return
+		}
+	}
 	_ = w.sliding.Add(c) // it has a run, and there are not too many
 }
 

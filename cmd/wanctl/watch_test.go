@@ -211,6 +211,25 @@ func TestWatchReadsALongRecordingInPieces(t *testing.T) {
 	}
 }
 
+// TestWatchOfTwoFilesOfOneLoop has the recording from before and that of today.
+func TestWatchOfTwoFilesOfOneLoop(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("RUNTIME_DIRECTORY", filepath.Join(dir, "none"))
+	var paths []string
+	for i, name := range []string{"today.db", "before.db"} {
+		paths = append(paths, filepath.Join(dir, name))
+		d := startDaemon(t, paths[i], dir, "wan1", 50*time.Millisecond)
+		d.Info.Started = d.Info.Started.Add(time.Duration(-i) * time.Minute)
+		d.run(100 + i)
+		d.stop()
+	}
+	w := newWatch(time.Now, analyze.Options{}, paths...)
+	defer w.Close()
+	for range 3 {
+		until(t, w, "the later run is told of", tells("wan1 100 live=false;"))
+	}
+}
+
 func TestWatchTakesAClockThatIsSetBack(t *testing.T) {
 	t.Setenv("RUNTIME_DIRECTORY", t.TempDir())
 	now := time.Date(2026, 1, 9, 14, 0, 0, 0, time.UTC)
