@@ -48,7 +48,7 @@ func (p *Program) Run(ctx context.Context) error {
 	_, err := t.Run()
 	stop()
 	model.one.Lock() // the look under way ends first: its watcher may be closed now
-	model.one.Unlock()
+	defer model.one.Unlock()
 	if ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled) {
 		return nil
 	}
