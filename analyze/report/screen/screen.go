@@ -61,6 +61,9 @@ func (s *Screen) Show(snap Snapshot) {
 	if !s.paused {
 		s.shown = snap
 	}
+	if s.chosen == "" { // it stays the one, whatever the order becomes
+		s.first()
+	}
 }
 
 // Key does what a key stands for, and tells whether that is to quit. The names of keys
@@ -88,7 +91,7 @@ func (s *Screen) Key(name string) (quit bool) {
 	case "shift+tab", "up", "k", "left":
 		s.choose(-1)
 	case "home", "g":
-		s.chosen = ""
+		s.first()
 	}
 	return false
 }
@@ -98,6 +101,13 @@ func (s *Screen) choose(by int) {
 	loops := s.loops()
 	if n := len(loops); n > 0 {
 		s.chosen = loops[(s.at(loops)+by+n)%n].String()
+	}
+}
+
+// first goes to the loop that stands first now.
+func (s *Screen) first() {
+	if loops := s.loops(); len(loops) > 0 {
+		s.chosen = loops[0].String()
 	}
 }
 

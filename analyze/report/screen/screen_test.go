@@ -289,7 +289,8 @@ func TestKeys(t *testing.T) {
 		{"s", "steering wan1", time.Minute}, // it stays the chosen one, wherever it is
 		{"x", "steering wan1", time.Minute},
 		{"g", "autorate wan2", time.Minute}, // by p99 it comes first
-		{"s", "autorate wan1", time.Minute}, // by overruns
+		{"s", "autorate wan2", time.Minute}, // by overruns
+		{"home", "autorate wan1", time.Minute},
 		{"s", "autorate wan1", time.Minute}, // by name
 	} {
 		if s.Key(step.key) {
