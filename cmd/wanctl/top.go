@@ -74,7 +74,7 @@ func (p *program) top(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	w := newWatch(p.now, o, paths...)
+	w := newLookout(p.now, o, paths...)
 	defer w.Close()
 	if c.Bool("plain") || c.IsSet("times") || !p.showsScreens() {
 		return plainly(c.Context, p.stdout, w, window, every, c.Int("times"), loc)

@@ -12,11 +12,11 @@ import (
 	"wanctl/store"
 )
 
-// watch looks at recordings while they are made: at the files, which gain cycles at
+// lookout looks at recordings while they are made: at the files, which gain cycles at
 // each flush, and at the daemons' crash rings, which have each cycle at once. A look
 // reads only what is new, for a bounded time, and what went wrong in it is told and
 // tried again in the next.
-type watch struct {
+type lookout struct {
 	now     func() time.Time
 	options analyze.Options // which loops are wanted
 	files   []*watchedFile
@@ -24,7 +24,7 @@ type watch struct {
 	window  time.Duration
 }
 
-var _ screen.Watcher = (*watch)(nil)
+var _ screen.Watcher = (*lookout)(nil)
 
 // watchedFile is one recording and what has been seen of it.
 type watchedFile struct {
@@ -67,17 +67,17 @@ const (
 	chunk = 5 * time.Minute
 )
 
-// newWatch returns a watch of files, which need not be there yet.
-func newWatch(now func() time.Time, o analyze.Options, paths ...string) *watch {
-	w := &watch{now: now, options: o}
+// newLookout returns a lookout on files, which need not be there yet.
+func newLookout(now func() time.Time, o analyze.Options, paths ...string) *lookout {
+	w := &lookout{now: now, options: o}
 	for _, path := range paths {
 		w.files = append(w.files, &watchedFile{path: path, live: store.NewLive(path)})
 	}
 	return w
 }
 
-// Close ends the watch.
-func (w *watch) Close() {
+// Close ends the lookout.
+func (w *lookout) Close() {
 	for _, f := range w.files {
 		f.live.Close()
 		f.close()
@@ -85,7 +85,7 @@ func (w *watch) Close() {
 }
 
 // Look implements screen.Watcher.
-func (w *watch) Look(ctx context.Context, window time.Duration) screen.Snapshot {
+func (w *lookout) Look(ctx context.Context, window time.Duration) screen.Snapshot {
 	if w.sliding == nil || window != w.window {
 		w.sliding, w.window = analyze.NewSliding(window), window
 		for _, f := range w.files { // begin anew
@@ -112,7 +112,7 @@ func (w *watch) Look(ctx context.Context, window time.Duration) screen.Snapshot 
 
 // look looks at one file and the daemons that write it. First the rings are found,
 // then the file is read, then the rings: so no flush takes a cycle away unseen.
-func (w *watch) look(ctx context.Context, f *watchedFile) screen.File {
+func (w *lookout) look(ctx context.Context, f *watchedFile) screen.File {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
 	told := screen.File{Path: f.path}
@@ -140,7 +140,7 @@ func (w *watch) look(ctx context.Context, f *watchedFile) screen.File {
 }
 
 // take enters a cycle, unless it has been seen.
-func (w *watch) take(f *watchedFile, c *cycle.Cycle, live bool) {
+func (w *lookout) take(f *watchedFile, c *cycle.Cycle, live bool) {
 	if !w.wants(c.Run) {
 		return
 	}
@@ -162,7 +162,7 @@ func (w *watch) take(f *watchedFile, c *cycle.Cycle, live bool) {
 }
 
 // read reads what is new in the file; os.ErrNotExist reports one that is not there.
-func (w *watch) read(ctx context.Context, f *watchedFile) error {
+func (w *lookout) read(ctx context.Context, f *watchedFile) error {
 	about, err := os.Stat(f.path)
 	if err != nil {
 		f.close()
@@ -190,7 +190,7 @@ func (w *watch) read(ctx context.Context, f *watchedFile) error {
 
 // readNew reads the file's cycles from where every loop has been seen, in pieces, and
 // what was dropped in the window.
-func (w *watch) readNew(ctx context.Context, f *watchedFile) (err error) {
+func (w *lookout) readNew(ctx context.Context, f *watchedFile) (err error) {
 	if f.newest, err = f.reader.Newest(ctx); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (w *watch) readNew(ctx context.Context, f *watchedFile) (err error) {
 // unseen returns from where on there may be cycles in the file that have not been
 // seen. Loops are flushed at different times, so what is new of one may be older
 // than what has been seen of another.
-func (w *watch) unseen(ctx context.Context, f *watchedFile, in cycle.Window) (from time.Time, err error) {
+func (w *lookout) unseen(ctx context.Context, f *watchedFile, in cycle.Window) (from time.Time, err error) {
 	from = in.Until
 	earlier := func(t time.Time) {
 		if t.Before(from) {
@@ -247,7 +247,7 @@ func (w *watch) unseen(ctx context.Context, f *watchedFile, in cycle.Window) (fr
 }
 
 // wants tells whether a run is of a loop that was asked for.
-func (w *watch) wants(r *cycle.Run) bool {
+func (w *lookout) wants(r *cycle.Run) bool {
 	return (w.options.Daemon == "" || r.Daemon == w.options.Daemon) && (w.options.WAN == "" || r.WAN == w.options.WAN)
 }
 

@@ -75,7 +75,7 @@ func (d *daemonOf) run(n int) {
 }
 
 // until looks until a condition holds; the daemons flush in their own time.
-func until(t *testing.T, w *watch, what string, holds func(s screen.Snapshot) bool) screen.Snapshot {
+func until(t *testing.T, w *lookout, what string, holds func(s screen.Snapshot) bool) screen.Snapshot {
 	t.Helper()
 	var s screen.Snapshot
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -100,13 +100,13 @@ func tells(want string) func(screen.Snapshot) bool {
 	return func(s screen.Snapshot) bool { return told(s) == want }
 }
 
-// TestWatchSeesACycleOnceWhereverItIs follows two daemons from before there is a file
+// TestLookoutSeesACycleOnceWhereverItIs follows two daemons from before there is a file
 // through a flush, a restart and a new file.
-func TestWatchSeesACycleOnceWhereverItIs(t *testing.T) {
+func TestLookoutSeesACycleOnceWhereverItIs(t *testing.T) {
 	runtime := ringFolder(t)
 	t.Setenv("RUNTIME_DIRECTORY", runtime)
 	path := filepath.Join(t.TempDir(), "profile.db")
-	w := newWatch(time.Now, analyze.Options{}, path)
+	w := newLookout(time.Now, analyze.Options{}, path)
 	defer w.Close()
 	s := w.Look(context.Background(), 5*time.Minute)
 	if len(s.Loops) != 0 || !strings.Contains(s.Files[0].Trouble, "not there yet") {
@@ -129,7 +129,7 @@ func TestWatchSeesACycleOnceWhereverItIs(t *testing.T) {
 	until(t, w, "a goes on", func(s screen.Snapshot) bool { return s.Loops[0].Cycles == 111 && s.Loops[0].Live })
 	a.stop()
 	until(t, w, "a is all in the file", func(s screen.Snapshot) bool { return s.Files[0].Rings == 1 })
-	again := newWatch(time.Now, analyze.Options{WAN: "a"}, path)
+	again := newLookout(time.Now, analyze.Options{WAN: "a"}, path)
 	defer again.Close()
 	until(t, again, "who comes later sees the same", tells("a 111 live=false;"))
 	restarted := startDaemon(t, path, runtime, "a", time.Hour)
@@ -151,13 +151,13 @@ func TestWatchSeesACycleOnceWhereverItIs(t *testing.T) {
 	})
 }
 
-// TestWatchReadsWhatOtherDaemonsFlushLater has two daemons without crash rings, one
+// TestLookoutReadsWhatOtherDaemonsFlushLater has two daemons without crash rings, one
 // of which flushes when newer cycles of the other have long been read.
-func TestWatchReadsWhatOtherDaemonsFlushLater(t *testing.T) {
+func TestLookoutReadsWhatOtherDaemonsFlushLater(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("RUNTIME_DIRECTORY", filepath.Join(dir, "none"))
 	path := filepath.Join(dir, "profile.db")
-	w := newWatch(time.Now, analyze.Options{}, path)
+	w := newLookout(time.Now, analyze.Options{}, path)
 	defer w.Close()
 	quick := startDaemon(t, path, dir, "quick", 50*time.Millisecond)
 	slow := startDaemon(t, path, dir, "slow", time.Hour)
@@ -175,8 +175,8 @@ func TestWatchReadsWhatOtherDaemonsFlushLater(t *testing.T) {
 	until(t, w, "what came late is read", tells("quick 400 live=false;slow 250 live=false;"))
 }
 
-// TestWatchReadsALongRecordingInPieces has more on record than one look may read.
-func TestWatchReadsALongRecordingInPieces(t *testing.T) {
+// TestLookoutReadsALongRecordingInPieces has more on record than one look may read.
+func TestLookoutReadsALongRecordingInPieces(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("RUNTIME_DIRECTORY", filepath.Join(dir, "none"))
 	path := filepath.Join(dir, "profile.db")
@@ -189,7 +189,7 @@ func TestWatchReadsALongRecordingInPieces(t *testing.T) {
 		}
 	}
 	d.stop()
-	w := newWatch(time.Now, analyze.Options{}, path)
+	w := newLookout(time.Now, analyze.Options{}, path)
 	defer w.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -211,8 +211,8 @@ func TestWatchReadsALongRecordingInPieces(t *testing.T) {
 	}
 }
 
-// TestWatchOfTwoFilesOfOneLoop has the recording from before and that of today.
-func TestWatchOfTwoFilesOfOneLoop(t *testing.T) {
+// TestLookoutOfTwoFilesOfOneLoop has the recording from before and that of today.
+func TestLookoutOfTwoFilesOfOneLoop(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("RUNTIME_DIRECTORY", filepath.Join(dir, "none"))
 	var paths []string
@@ -223,17 +223,17 @@ func TestWatchOfTwoFilesOfOneLoop(t *testing.T) {
 		d.run(100 + i)
 		d.stop()
 	}
-	w := newWatch(time.Now, analyze.Options{}, paths...)
+	w := newLookout(time.Now, analyze.Options{}, paths...)
 	defer w.Close()
 	for range 3 {
 		until(t, w, "the later run is told of", tells("wan1 100 live=false;"))
 	}
 }
 
-func TestWatchTakesAClockThatIsSetBack(t *testing.T) {
+func TestLookoutTakesAClockThatIsSetBack(t *testing.T) {
 	t.Setenv("RUNTIME_DIRECTORY", t.TempDir())
 	now := time.Date(2026, 1, 9, 14, 0, 0, 0, time.UTC)
-	w := newWatch(func() time.Time { return now }, analyze.Options{}, filepath.Join(t.TempDir(), "none.db"))
+	w := newLookout(func() time.Time { return now }, analyze.Options{}, filepath.Join(t.TempDir(), "none.db"))
 	defer w.Close()
 	w.Look(context.Background(), time.Minute)
 	at := func(started time.Time, seq int64) *cycle.Cycle {
@@ -264,7 +264,7 @@ func BenchmarkTop(b *testing.B) {
 	for _, window := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
 		b.Run(window.String(), func(b *testing.B) {
 			d := startDaemon(b, path+window.String(), runtime, "wan1", 20*time.Millisecond)
-			w := newWatch(time.Now, analyze.Options{}, path+window.String())
+			w := newLookout(time.Now, analyze.Options{}, path+window.String())
 			defer w.Close()
 			s := screen.New(window, screen.Options{})
 			second := func() {
