@@ -80,6 +80,54 @@ func (d *Distribution) count(us int64, n uint32) {
 	d.far[us] += n
 }
 
+// remove takes back a duration that Add has counted.
+func (d *Distribution) remove(us int64) {
+	us = min(max(us, 0), longest)
+	d.exact--
+	if us < pagedMax {
+		d.pages[us>>pageBits][us%pageSize]--
+		return
+	}
+	if d.far[us]--; d.far[us] == 0 {
+		delete(d.far, us)
+	}
+}
+
+// ends returns the shortest and the longest duration that was counted exactly, in
+// microseconds, 0 where there is none, and gives up pages that hold nothing any more.
+func (d *Distribution) ends() (low, high int64) {
+	low = -1
+	for i, pg := range d.pages {
+		if pg == nil {
+			continue
+		}
+		first, last := -1, -1
+		for j, n := range pg {
+			if n > 0 {
+				if first < 0 {
+					first = j
+				}
+				last = j
+			}
+		}
+		if first < 0 {
+			d.pages[i] = nil
+			continue
+		}
+		if low < 0 {
+			low = int64(i)<<pageBits + int64(first)
+		}
+		high = int64(i)<<pageBits + int64(last)
+	}
+	for us := range d.far {
+		high = max(high, us)
+		if low < 0 || us < low && low >= pagedMax {
+			low = us
+		}
+	}
+	return max(low, 0), high
+}
+
 // page returns the page of an index below pagedMax / pageSize.
 func (d *Distribution) page(i int64) *page {
 	if i >= int64(len(d.pages)) {

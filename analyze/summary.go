@@ -117,7 +117,8 @@ func interval(n, permille int64) (low, high int64) {
 	const tail = 0.025
 	below := 0.0 // P(values below the quantile <= k)
 	low, high = 0, n+1
-	for k := int64(0); k <= n; k++ {
+	mean, dev := float64(n)*q, math.Sqrt(float64(n)*q*(1-q))
+	for k := int64(max(0, mean-12*dev)); k <= n; k++ { // what lies before is below 1e-15
 		below += binomial(n, k, q)
 		if below <= tail {
 			low = k + 1

@@ -15,19 +15,30 @@ type tally struct {
 }
 
 // value adds one duration.
-func (t *tally) value(us int64, failed bool) error {
+func (t *tally) value(us int64, failed bool) error { return t.turn(us, failed, 1) }
+
+// turn adds one duration, or with -1 for by takes one back that was added: min and
+// max are then wrong until settle.
+func (t *tally) turn(us int64, failed bool, by int64) error {
 	us = max(us, 0)
-	if t.count == 0 || us < t.min {
+	t.count += by
+	t.sum += by * us
+	if failed {
+		t.failed += by
+	}
+	if by < 0 {
+		t.dist.remove(us)
+		return nil
+	}
+	if t.count == 1 || us < t.min {
 		t.min = us
 	}
 	t.max = max(t.max, us)
-	t.count++
-	t.sum += us
-	if failed {
-		t.failed++
-	}
 	return t.dist.Add(us)
 }
+
+// settle finds the ends of a tally from which durations were taken back.
+func (t *tally) settle() { t.min, t.max = t.dist.ends() }
 
 // rollup adds a minute or an hour.
 func (t *tally) rollup(r *cycle.Rollup) error {
@@ -130,8 +141,13 @@ func (ts *tallies) runRows(run *cycle.Run) *rowTallies {
 
 // cycle adds a cycle: one value per part that ran, and one per echo and per
 // whatever else was timed. A lost echo has no duration and counts as failed alone.
-func (ts *tallies) cycle(c *cycle.Cycle) error {
-	ts.cycles++
+func (ts *tallies) cycle(c *cycle.Cycle) error { return ts.count(c, 1) }
+
+// uncycle takes back a cycle that was added.
+func (ts *tallies) uncycle(c *cycle.Cycle) error { return ts.count(c, -1) }
+
+func (ts *tallies) count(c *cycle.Cycle, by int64) error {
+	ts.cycles += by
 	rt := ts.runRows(c.Run)
 	var failed [cycle.NumParts]bool
 	for i := range c.Spans {
@@ -140,16 +156,16 @@ func (ts *tallies) cycle(c *cycle.Cycle) error {
 			failed[s.Part] = failed[s.Part] || s.Outcome != cycle.OK
 			continue
 		}
-		if err := ts.span(rt, c.Run, s); err != nil {
+		if err := ts.span(rt, c.Run, s, by); err != nil {
 			return err
 		}
 	}
 	failed[cycle.Total] = c.Outcome != cycle.OK
-	return ts.parts(rt, c, &failed)
+	return ts.parts(rt, c, &failed, by)
 }
 
-// span adds an echo or something else that was timed.
-func (ts *tallies) span(rt *rowTallies, run *cycle.Run, s *cycle.Span) error {
+// span counts an echo or something else that was timed.
+func (ts *tallies) span(rt *rowTallies, run *cycle.Run, s *cycle.Span, by int64) error {
 	key := spanKey{s.Label, s.Target}
 	t := rt.spans[key]
 	if t == nil {
@@ -158,14 +174,14 @@ func (ts *tallies) span(rt *rowTallies, run *cycle.Run, s *cycle.Span) error {
 	}
 	failed := s.Outcome != cycle.OK
 	if failed && s.Part == cycle.Probe {
-		t.failed++
+		t.failed += by
 		return nil
 	}
-	return t.value(s.Duration.Microseconds(), failed)
+	return t.turn(s.Duration.Microseconds(), failed, by)
 }
 
-// parts adds a cycle's parts, its total and its lateness.
-func (ts *tallies) parts(rt *rowTallies, c *cycle.Cycle, failed *[cycle.NumParts]bool) error {
+// parts counts a cycle's parts, its total and its lateness.
+func (ts *tallies) parts(rt *rowTallies, c *cycle.Cycle, failed *[cycle.NumParts]bool, by int64) error {
 	us := c.Micros()
 	critical, _ := cycle.Critical(&us, c.Run.Sequential)
 	for p, v := range us {
@@ -177,16 +193,16 @@ func (ts *tallies) parts(rt *rowTallies, c *cycle.Cycle, failed *[cycle.NumParts
 			t = ts.of(cycle.Series{Daemon: c.Run.Daemon, WAN: c.Run.WAN, Label: c.Run.Daemon.Label(cycle.Part(p))})
 			rt.parts[p] = t
 		}
-		if err := t.value(v, failed[p]); err != nil {
+		if err := t.turn(v, failed[p], by); err != nil {
 			return err
 		}
-		t.critical += critical[p]
+		t.critical += by * critical[p]
 	}
 	total := rt.parts[cycle.Total]
-	total.missed += c.Missed
-	total.budget += c.Run.Budget.Microseconds()
+	total.missed += by * c.Missed
+	total.budget += by * c.Run.Budget.Microseconds()
 	if c.Overrun() {
-		total.over++
+		total.over += by
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // tmpfs returns a folder on a tmpfs.
-func tmpfs(t *testing.T) string {
+func tmpfs(t testing.TB) string {
 	t.Helper()
 	if onTmpfs("/dev/shm") != nil {
 		t.Skip("there is no tmpfs at /dev/shm")

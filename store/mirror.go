@@ -40,6 +40,9 @@ const (
 	pathAt       = 24
 	runsAt       = 4096
 	ringAt       = runsAt + 256<<10
+
+	// defaultRuntime is where crash rings are unless systemd says otherwise.
+	defaultRuntime = "/run/wanctl"
 )
 
 var errNoTmpfs = errors.New("not a tmpfs")
@@ -52,7 +55,7 @@ func runtimeDir(configured string) (string, error) {
 		dir, _, _ = strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":")
 	}
 	if dir == "" {
-		dir = "/run/wanctl"
+		dir = defaultRuntime
 		if err := onTmpfs(filepath.Dir(dir)); err != nil {
 			return "", err
 		}
@@ -193,11 +196,16 @@ func adopt(f *os.File, path string) *orphan {
 		return nil
 	}
 	size := binary.LittleEndian.Uint64(b[8:])
-	n := min(int(binary.LittleEndian.Uint16(b[pathAt:])), runsAt-pathAt-2)
-	if size != uint64(len(b)-ringAt) || size == 0 || string(b[pathAt+2:pathAt+2+n]) != path {
+	if size != uint64(len(b)-ringAt) || size == 0 || ringPath(b) != path {
 		return nil
 	}
 	return &orphan{file: f, runs: readRuns(b[runsAt:ringAt]), ring: b[ringAt:], tail: binary.LittleEndian.Uint64(b[tailAt:])}
+}
+
+// ringPath returns the path of the database that a ring's header names.
+func ringPath(head []byte) string {
+	n := min(int(binary.LittleEndian.Uint16(head[pathAt:])), runsAt-pathAt-2)
+	return string(head[pathAt+2 : pathAt+2+n])
 }
 
 // readRuns reads runs up to the first that is none.
