@@ -73,13 +73,6 @@ func document(b *strings.Builder, p, steering cycle.Configurable) {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-func sectionOf(s cycle.Setting) string {
-	if i := strings.LastIndexByte(s.Key, '.'); i > 0 {
-		return s.Key[:i]
-	}
-	return ""
-}
-
 func defaultOf(s cycle.Setting) string {
 	switch {
 	case s.Required:
