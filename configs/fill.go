@@ -2,7 +2,6 @@ package configs
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -146,11 +145,7 @@ func written(v any) (string, error) {
 		if plainText.MatchString(v) && !slices.Contains(yamlWords, strings.ToLower(v)) {
 			return v, nil
 		}
-		b := new(bytes.Buffer)
-		e := json.NewEncoder(b) // a string of JSON is one of YAML
-		e.SetEscapeHTML(false)
-		err := e.Encode(escape(v))
-		return strings.TrimSuffix(b.String(), "\n"), err
+		return strconv.Quote(escape(v)), nil // Go's escapes are YAML's, too
 	case []string:
 		items := make([]string, len(v))
 		for i := range v {

@@ -58,7 +58,7 @@ func TestFill(t *testing.T) {
 
 // FuzzFill puts any text where text goes, and reads it again.
 func FuzzFill(f *testing.F) {
-	for _, s := range []string{"", "yes", "0764", "8:20", "a b", "${X}", "$${X}", "a # c", "\"\\\n\t", "é\u2028", "- x", "1.1.1.1", "1.1.1.999", "~", "<<", "null"} {
+	for _, s := range []string{"", "yes", "0764", "8:20", "a b", "${X}", "$${X}", "a # c", "\"\\\n\t", "é\u2028", "- x", "1.1.1.1", "1.1.1.999", "~", "<<", "null", "\x7f\u0085\ufeff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"wanctl/cmd/internal/doctor"
 	"wanctl/cycle/routeros"
@@ -30,6 +32,9 @@ func (p *program) setupCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if err := writable(dir); err != nil { // said now, not after the last question
+				return fmt.Errorf("setup writes into %s: %w (run as root, or give another folder with --dir)", dir, err)
+			}
 			s := &setup{program: p, prompter: prompter{c.Context, p.stdin, p.stdout}, dir: dir, answers: freshAnswers()}
 			defer s.hangUp()
 			err = s.run()
@@ -47,6 +52,8 @@ type setup struct {
 	prompter
 	dir string
 	answers
+
+	variable string // that the password goes by
 
 	client *routeros.Client // logged in, once the answers about the router allow it
 	queues []routeros.ListedQueue
@@ -143,6 +150,15 @@ func (s *setup) finish(paths []string) error {
 
 // path returns where a file of the setup's goes.
 func (s *setup) path(name string) string { return filepath.Join(s.dir, name) }
+
+// writable tells whether a folder, or one to be made, can be written into.
+func writable(dir string) error {
+	for ; ; dir = filepath.Dir(dir) {
+		if err := unix.Access(dir, unix.W_OK|unix.X_OK); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return err
+		}
+	}
+}
 
 // exists tells whether there is something at a path.
 func exists(path string) bool {

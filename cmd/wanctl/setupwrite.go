@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/google/renameio/v2"
 
@@ -21,12 +22,38 @@ import (
 	"wanctl/cycle/routeros"
 )
 
-// passwordVariable is what the configurations refer to.
+// passwordVariable is what the configurations refer to, unless the file of secrets
+// has another router's password under that name already.
 const passwordVariable = "ROUTER_PASSWORD"
+
+// pickVariable chooses the name of the password in the file of secrets.
+func (s *setup) pickVariable() error {
+	s.variable = passwordVariable
+	values, err := doctor.ReadSecrets(s.path("secrets"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if old, there := values[passwordVariable]; there && old != s.router.Password.Reveal() {
+		s.variable += "_" + strings.Map(func(r rune) rune {
+			if r == '.' || r == '-' {
+				return '_'
+			}
+			return unicode.ToUpper(r)
+		}, s.wan)
+		s.say("%s has another %s; this password becomes %s.", s.path("secrets"), passwordVariable, s.variable)
+	}
+	return nil
+}
 
 // confirm shows what is about to be written, and asks before anything is replaced.
 func (s *setup) confirm() error {
 	paths := s.paths()
+	if err := s.pickVariable(); err != nil {
+		return err
+	}
 	s.say("\nTo be written:")
 	for _, path := range append(slices.Clone(paths), s.more()...) {
 		s.say("  %s%s", path, map[bool]string{true: "  (there already)"}[exists(path)])
@@ -83,8 +110,8 @@ func (s *setup) write() (paths []string, err error) {
 		return nil, err
 	}
 	if s.router.Password != "" {
-		line := doctor.SecretLine(passwordVariable, s.router.Password.Reveal())
-		if err := addLine(s.path("secrets"), passwordVariable+"=", line, 0o600); err != nil {
+		line := doctor.SecretLine(s.variable, s.router.Password.Reveal())
+		if err := addLine(s.path("secrets"), s.variable+"=", line, 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -158,7 +185,7 @@ func (s *setup) steeringFile() ([]byte, error) {
 
 // password looks a variable up as the services will find it.
 func (s *setup) password(name string) (string, bool) {
-	if name == passwordVariable {
+	if name == s.variable {
 		return s.router.Password.Reveal(), true
 	}
 	return s.getenv(name)
@@ -192,7 +219,7 @@ func (s *setup) routerKeys() map[string]any {
 	port, _ := strconv.Atoi(text)
 	set := map[string]any{
 		"router.transport": r.Transport, "router.host": r.Host, "router.user": r.User,
-		"router.password": configs.Reference("${" + passwordVariable + "}"),
+		"router.password": configs.Reference("${" + s.variable + "}"),
 		"router.port":     nil, "router.verify_ssl": nil, "router.ssh_key": nil,
 	}
 	if r.Password == "" {

@@ -107,8 +107,12 @@ func (d *door) knock(ctx context.Context) {
 func (d *door) refused(ctx context.Context, err error) {
 	switch routeros.FaultOf(err) {
 	case routeros.Impostor:
-		found, todo := d.shown(ctx)
-		d.say(Fail, "trust", err.Error()+found, todo)
+		shown, todo := d.shown(ctx)
+		found := err.Error()
+		if shown != "" && !strings.Contains(found, shown) {
+			found += "; it shows " + shown
+		}
+		d.say(Fail, "trust", found, todo)
 	case routeros.LoginRefused:
 		d.say(Fail, "login", err.Error(), fmt.Sprintf("check user %s and its password; the user's group needs the policies %s",
 			d.cfg.User, strings.Join(routeros.Policies(d.cfg.Transport), ",")))
@@ -117,8 +121,8 @@ func (d *door) refused(ctx context.Context, err error) {
 	}
 }
 
-// shown tells what the peer shows of itself, and how to trust it.
-func (d *door) shown(ctx context.Context) (found, todo string) {
+// shown tells what the peer shows of itself, "" if nothing, and how to trust it.
+func (d *door) shown(ctx context.Context) (fingerprint, todo string) {
 	if d.cfg.Transport == routeros.SSH {
 		key, err := d.cfg.HostKey(ctx)
 		if err != nil {
@@ -128,13 +132,13 @@ func (d *door) shown(ctx context.Context) (found, todo string) {
 		if file == "" {
 			file = "~/.ssh/known_hosts"
 		}
-		return "; it shows " + key.Fingerprint, fmt.Sprintf("if that is your router's, put this line into %s: %s", file, key.KnownHosts)
+		return key.Fingerprint, fmt.Sprintf("if that is your router's, put this line into %s: %s", file, key.KnownHosts)
 	}
 	cert, err := d.cfg.Certificate(ctx)
 	if err != nil {
 		return "", "see that router.tls_fingerprint, ca_file and verify_ssl fit the router's certificate"
 	}
-	return "; it shows " + cert.Fingerprint, fmt.Sprintf("if that is your router's new certificate: router.tls_fingerprint: %q", cert.Fingerprint)
+	return cert.Fingerprint, fmt.Sprintf("if that is your router's new certificate: router.tls_fingerprint: %q", cert.Fingerprint)
 }
 
 // trust tells how the router proves who it is.
@@ -216,10 +220,19 @@ func listed(names []string) string {
 	return "there are: " + strings.Join(names, ", ")
 }
 
+// unlisted tells why the router does not list what it has.
+func (s *subject) unlisted(what string, err error) Check {
+	todo := "the router let this host in and then did not answer: is it very busy?"
+	if routeros.FaultOf(err) == routeros.Answered {
+		todo = "the user's group needs the policy read"
+	}
+	return Check{Fail, s.name, what, err.Error(), todo}
+}
+
 func (s *subject) queuesFound(ctx context.Context, client *routeros.Client) (checks []Check) {
 	queues, err := client.ListQueues(ctx)
 	if err != nil {
-		return []Check{{Fail, s.name, "queues", err.Error(), "the user's group needs the policy read"}}
+		return []Check{s.unlisted("queues", err)}
 	}
 	var names []string
 	for _, q := range queues {
@@ -251,7 +264,7 @@ func rate(bps int64) string {
 func (s *subject) typesFound(ctx context.Context, client *routeros.Client) (checks []Check) {
 	types, err := client.ListTypes(ctx)
 	if err != nil {
-		return []Check{{Fail, s.name, "queue types", err.Error(), "the user's group needs the policy read"}}
+		return []Check{s.unlisted("queue types", err)}
 	}
 	for _, name := range s.types {
 		what := "queue type " + name
@@ -272,7 +285,7 @@ func (s *subject) ruleFound(ctx context.Context, client *routeros.Client) Check 
 	what := "rule"
 	rules, err := client.ListRules(ctx)
 	if err != nil {
-		return Check{Fail, s.name, what, err.Error(), "the user's group needs the policy read"}
+		return s.unlisted(what, err)
 	}
 	var comments []string
 	var found []routeros.ListedRule
