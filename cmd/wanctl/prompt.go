@@ -15,7 +15,7 @@ import (
 )
 
 // prompter asks questions a line at a time: over ssh, in a pipe, anywhere. On every
-// question "?" explains, "<" goes back to the question before, and Ctrl-C or the end
+// question "?" explains, "<" goes back a step, and Ctrl-C or the end
 // of the input ends it all.
 type prompter struct {
 	ctx context.Context
@@ -33,7 +33,7 @@ var (
 type inquiry struct {
 	text, usual string             // usual: the answer that is an empty line; "": there must be one
 	help        string             // what "?" says
-	check       func(string) error // what is wrong with an answer; may put a better one in its place by asking on
+	check       func(string) error // what is wrong with an answer; it may ask on itself
 	secret      bool               // typed without echo
 	optional    bool               // an empty line is an answer
 }

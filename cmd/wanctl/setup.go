@@ -20,7 +20,7 @@ func (p *program) setupCommand() *cli.Command {
 	return &cli.Command{
 		Name: "setup", Usage: "asks for router, queues, reflectors and rates, tries each answer, and writes the configuration",
 		Description: "Nothing is changed on the router, and nothing is written before the last question is answered.\n" +
-			"? explains a question, < goes back to the one before, Ctrl-C ends it.",
+			"? explains a question, < goes back a step, Ctrl-C ends it.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dir", TakesFile: true, Value: filepath.Dir(doctor.SecretsFile), Usage: "the folder to write into: WAN.yaml, steering.yaml, secrets, known_hosts"},
 		},
@@ -50,10 +50,9 @@ func (p *program) setupCommand() *cli.Command {
 type setup struct {
 	*program
 	prompter
-	dir string
+	dir string // the folder to write into
 	answers
-
-	variable string // that the password goes by
+	variable string // the name that the password goes by
 
 	client *routeros.Client // logged in, once the answers about the router allow it
 	queues []routeros.ListedQueue
@@ -86,7 +85,7 @@ func freshAnswers() answers {
 // run goes through the questions, forth and back, then writes and looks.
 func (s *setup) run() error {
 	s.say("This writes a configuration for wanctl into %s, and tries each answer on the way.", s.dir)
-	s.say("? explains a question, < goes back, Ctrl-C gives up. Nothing is written before the end.\n")
+	s.say("? explains a question, < goes back a step, Ctrl-C gives up. Nothing is written before the end.\n")
 	steps := []func() error{s.askName, s.askRouter, s.askTrust, s.askLogin, s.askQueues, s.askReflectors, s.askRates, s.askSteering, s.confirm}
 	for i := 0; i < len(steps); {
 		switch err := steps[i](); {
@@ -119,7 +118,11 @@ func (s *setup) hangUp() {
 // finish looks at what was written as the doctor does, and tells what comes next.
 func (s *setup) finish(paths []string) error {
 	s.hangUp()
-	e, err := s.examiner(paths, "", s.path("secrets"))
+	secrets, flag := s.path("secrets"), " --secrets "+s.path("secrets")
+	if s.router.Password == "" { // a key logs in
+		secrets, flag = "", ""
+	}
+	e, err := s.examiner(paths, "", secrets)
 	if err != nil {
 		return err
 	}
@@ -128,9 +131,10 @@ func (s *setup) finish(paths []string) error {
 	if err := doctor.Text(s.out, checks); err != nil {
 		return err
 	}
-	secrets := s.path("secrets")
 	s.say("\nNext, without writing to the router, then for good:\n")
-	s.say("  set -a; . %s; set +a", secrets)
+	if secrets != "" {
+		s.say("  set -a; . %s; set +a", secrets)
+	}
 	s.say("  wanctl autorate --config %s --dry-run --cycles 10", paths[0])
 	s.say("  wanctl autorate --config %s", paths[0])
 	if len(paths) > 1 {
@@ -139,7 +143,7 @@ func (s *setup) finish(paths []string) error {
 	if s.dir == filepath.Dir(doctor.SecretsFile) {
 		s.say("\nor, as services: systemctl enable --now wanctl-autorate@%s%s", s.wan, map[bool]string{true: " wanctl-steering"}[len(paths) > 1])
 	}
-	s.say("\nLater:\n\n  wanctl doctor --config %s --secrets %s", paths[0], secrets)
+	s.say("\nLater:\n\n  wanctl doctor --config %s%s", paths[0], flag)
 	s.say("  wanctl analyze --config %s --since 1h", paths[0])
 	s.say("  wanctl why --config %s --since 1h", paths[0])
 	if n := doctor.Count(checks, doctor.Fail); n > 0 {

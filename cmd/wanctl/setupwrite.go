@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -283,29 +282,4 @@ func writeGuarded(path string, mode fs.FileMode, text []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// gateway returns the address of the default gateway, where a router most likely
-// is; "192.168.88.1", which RouterOS has out of the box, if there is none.
-func gateway(routes string) string {
-	const usual = "192.168.88.1"
-	f, err := os.Open(filepath.Clean(routes))
-	if err != nil {
-		return usual
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	if err != nil {
-		return usual
-	}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line) // interface, destination, gateway, ...
-		if len(fields) < 3 || fields[1] != "00000000" {
-			continue
-		}
-		if n, err := strconv.ParseUint(fields[2], 16, 32); err == nil && n != 0 {
-			return net.IPv4(byte(n), byte(n>>8), byte(n>>16), byte(n>>24)).String()
-		}
-	}
-	return usual
 }

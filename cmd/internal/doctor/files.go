@@ -12,8 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"wanctl/cycle"
 	"wanctl/cycle/state"
+	"wanctl/migrations"
 	"wanctl/store"
 )
 
@@ -200,7 +203,7 @@ func (e *Examiner) recording(cfg store.Config) func(context.Context) []Check {
 		if err != nil {
 			return []Check{{Fail, system, what, err.Error(), ""}}
 		}
-		return []Check{{OK, system, what, fmt.Sprintf("%s is whole: %.1f MiB, of %s", cfg.Path, float64(info.Size())/(1<<20), owner(info)), ""}}
+		return []Check{{OK, system, what, fmt.Sprintf("%s is whole: schema %d, %s, of %s", cfg.Path, migrations.Newest(), humanize.IBytes(uint64(info.Size())), owner(info)), ""}}
 	}
 }
 
