@@ -84,7 +84,7 @@ func TestThePlantedPasswordIsNowhere(t *testing.T) {
 	write("unset.yaml", strings.Replace(wan(rest), "${WANCTL_DEMO_PASSWORD}", "${WANCTL_DEMO_PASSWORD}${NOT_SET}", 1))
 	write("wan1_state.json", demoState)
 
-	said := new(bytes.Buffer)
+	said := new(tray) // the log has a goroutine of its own
 	call := func(stdin string, args ...string) {
 		t.Helper()
 		fmt.Fprintf(said, "\n$ wanctl %q\n", args)

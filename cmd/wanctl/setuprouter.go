@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -126,11 +125,7 @@ func (s *setup) askTrust() error {
 		s.say("That does not speak TLS: %v\nThe service wants a certificate on the router; or go on without TLS.", err)
 		return errBack
 	}
-	raw, err := hex.DecodeString(cert.Fingerprint)
-	if err != nil {
-		return err
-	}
-	s.say("The router shows a certificate for %q, good until %s, of SHA-256 fingerprint\n  %x", cert.Subject.CommonName, cert.NotAfter.Format(time.DateOnly), raw)
+	s.say("The router shows a certificate for %q, good until %s, of SHA-256 fingerprint\n  %s", cert.Subject.CommonName, cert.NotAfter.Format(time.DateOnly), cert.Fingerprint)
 	return s.trusted("Is that the router's? It is pinned then", "Compare with the router: /certificate print detail shows the fingerprint.", func() {
 		s.router.Fingerprint = cert.Fingerprint
 	})
@@ -168,6 +163,11 @@ func (s *setup) askLogin() error {
 				},
 			}); err != nil {
 				return err
+			}
+			if cfg.SSHKey != "" { // services run elsewhere
+				if cfg.SSHKey, err = filepath.Abs(cfg.SSHKey); err != nil {
+					return err
+				}
 			}
 		}
 		if cfg.Transport != routeros.SSH || cfg.SSHKey == "" {

@@ -1,6 +1,7 @@
 package routeros
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -42,7 +43,10 @@ type Certificate struct {
 
 // Certificate connects to the preferred transport and returns the certificate that
 // is shown there, trusted or not. Nothing is said to the router, and nobody logs in.
+// It ends by the context's deadline or Timeout, whichever is first.
 func (c *Config) Certificate(ctx context.Context) (Certificate, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
 	var shown *x509.Certificate
 	t := &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
 	t.VerifyConnection = func(cs tls.ConnectionState) error {
@@ -58,6 +62,10 @@ func (c *Config) Certificate(ctx context.Context) (Certificate, error) {
 	return Certificate{shown, hex.EncodeToString(sum[:])}, nil
 }
 
+func (c *Config) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(c.Timeout, DefaultConfig().Timeout))
+}
+
 // HostKey is what the SSH transport shows of itself.
 type HostKey struct {
 	Fingerprint string // "SHA256:...", as RouterOS and ssh-keygen show it
@@ -65,8 +73,10 @@ type HostKey struct {
 }
 
 // HostKey connects by SSH and returns the host key that is shown there, known or
-// not. Nobody logs in.
+// not. Nobody logs in. It ends as Certificate does.
 func (c *Config) HostKey(ctx context.Context) (k HostKey, err error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
 	address := c.address(SSH)
 	conn, err := connect(ctx, address, nil)
 	if err != nil {

@@ -125,3 +125,26 @@ func TestOnly(t *testing.T) {
 		})
 	}
 }
+
+// TestIdentityDoesNotWaitForEver asks a peer that accepts and says nothing.
+func TestIdentityDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports {
+		t.Run(string(transport), func(t *testing.T) {
+			t.Parallel()
+			var cfg routeros.Config
+			w := newWorld(t, transport, timeout(quick), func(_ *simulator.Config, c *routeros.Config) { cfg = *c })
+			w.serve(t, transport, &cfg)
+			w.Inject(simulator.Fault{Kind: simulator.Hang, Command: simulator.Connect})
+			err := error(nil)
+			if transport == simulator.SSH {
+				_, err = cfg.HostKey(t.Context())
+			} else {
+				_, err = cfg.Certificate(t.Context())
+			}
+			if err == nil {
+				t.Error("a peer that says nothing has shown something")
+			}
+		})
+	}
+}
