@@ -75,7 +75,7 @@ func (e *Examiner) Examine(ctx context.Context) []Check {
 		s, found := e.load(path)
 		checks = append(checks, found...)
 		if s != nil {
-			hide.add(s.router.Password)
+			hide.add(s.secret())
 			subjects = append(subjects, s)
 			tasks = append(tasks, e.tasksOf(s)...)
 		}

@@ -53,7 +53,7 @@ func (e *Examiner) FromPython() (m Move, err error) {
 		s, checks := e.readPython(path)
 		m.Checks = append(m.Checks, checks...)
 		if s != nil {
-			hide.add(s.router.Password)
+			hide.add(s.secret())
 			subjects = append(subjects, s)
 		}
 	}
@@ -106,6 +106,7 @@ func (e *Examiner) readPython(path string) (s *subject, checks []Check) {
 		say(Fail, "configuration", "the Python program takes it, wanctl refuses it:", "put right what is told below")
 		return nil, append(checks, findings(about, found.Errors())...)
 	}
+	s.lacks(found)
 	about = s.name
 	say(OK, "configuration", string(daemon)+", read as it is: "+path, "")
 	for _, f := range found.Warnings() {

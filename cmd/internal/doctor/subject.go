@@ -3,6 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"wanctl/configs"
@@ -15,7 +16,6 @@ import (
 type subject struct {
 	path, name string
 	daemon     cycle.Daemon
-	interval   time.Duration
 
 	reflectors  []string
 	pingTimeout time.Duration
@@ -31,6 +31,8 @@ type subject struct {
 	states    []string // state files that are written
 	baseline  string   // another daemon's state file that is read; "" for none
 	listeners []listener
+
+	unknown string // why the router cannot be asked: the key that is not known
 }
 
 // listener is a port that the daemon is to listen at.
@@ -64,6 +66,7 @@ func (e *Examiner) load(path string) (*subject, []Check) {
 		return nil, findings(about, found)
 	}
 	checks := findings(s.name, found)
+	s.lacks(found)
 	if len(found.ForStart().Errors()) == 0 {
 		ok := Check{OK, s.name, "configuration", string(daemon) + ", understood: " + path, ""}
 		checks = append([]Check{ok}, checks...)
@@ -71,10 +74,27 @@ func (e *Examiner) load(path string) (*subject, []Check) {
 	return s, append(checks, e.modes(s)...)
 }
 
+// lacks notes whether something about the router is not known, for want of a variable.
+func (s *subject) lacks(found configs.Findings) {
+	for _, f := range found.ForStart().Errors() {
+		if strings.HasPrefix(f.Key, "router.") {
+			s.unknown = f.Key
+		}
+	}
+}
+
+// secret is the password; none where the file's reference to it stands in its place.
+func (s *subject) secret() cycle.Secret {
+	if s.unknown != "" {
+		return ""
+	}
+	return s.router.Password
+}
+
 func ofAutorate(c *configs.Autorate) *subject {
 	d := &c.Daemon
 	s := &subject{
-		path: c.Path, name: d.WAN, daemon: cycle.Autorate, interval: d.Interval,
+		path: c.Path, name: d.WAN, daemon: cycle.Autorate,
 		reflectors: d.Reflectors(), pingTimeout: d.PingTimeout,
 		router: c.Router, queues: []string{d.DownloadQueue, d.UploadQueue},
 		recorder: c.Recorder, lock: d.LockFile, states: []string{d.StateFile()},
@@ -89,7 +109,7 @@ func ofAutorate(c *configs.Autorate) *subject {
 func ofSteering(c *configs.Steering) *subject {
 	d := &c.Daemon
 	return &subject{
-		path: c.Path, name: d.WAN, daemon: cycle.Steering, interval: d.Interval,
+		path: c.Path, name: d.WAN, daemon: cycle.Steering,
 		reflectors: d.Reflectors(), pingTimeout: d.PingTimeout,
 		router: c.Router, queues: []string{d.DownloadQueue}, rule: d.RuleComment,
 		recorder: c.Recorder, lock: d.LockFile, states: []string{d.StateFile}, baseline: d.BaselineFile,

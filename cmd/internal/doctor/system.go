@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -90,7 +89,11 @@ const spare = 16 << 20
 // that suits it.
 func disk(cfg store.Config) []Check {
 	const what = "disk"
-	dir := nearest(filepath.Dir(cfg.Path))
+	dir := filepath.Dir(cfg.Path)
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole
+	}
+	dir = nearest(dir)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return []Check{{Fail, system, what, fmt.Sprintf("%s: %v", dir, err), ""}}
@@ -128,7 +131,7 @@ func (e *Examiner) ring() []Check {
 	there := nearest(dir)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(there, &fs); err != nil {
-		return []Check{{Warn, system, what, errors.Join(fmt.Errorf("%s", there), err).Error(), ""}}
+		return []Check{{Warn, system, what, fmt.Sprintf("%s: %v", there, err), ""}}
 	}
 	if kind := fileSystem(&fs); kind != "tmpfs" && kind != "ramfs" {
 		return []Check{{
