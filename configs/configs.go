@@ -42,6 +42,7 @@ type Steering struct {
 	Logging  Logging
 	Health   endpoint.Config
 	Metrics  endpoint.Config
+	lines    map[string]entry
 }
 
 func (a *Autorate) parts() []cycle.Configurable {
@@ -89,17 +90,22 @@ func pages(health, metrics *endpoint.Config) []cycle.Configurable {
 // os.LookupEnv does. With errors among the findings there is no configuration;
 // values that a variable that is not set stands for are left at their defaults.
 func LoadAutorate(path string, getenv func(string) (string, bool)) (*Autorate, Findings) {
-	text, unreadable := contents(path)
+	text, mode, unreadable := contents(path)
 	if unreadable != nil {
 		return nil, unreadable
 	}
-	return ReadAutorate(path, text, getenv)
+	return readAutorate(path, text, mode, getenv)
 }
 
 // ReadAutorate is LoadAutorate for a text that is known by a name.
 func ReadAutorate(name string, text []byte, getenv func(string) (string, bool)) (*Autorate, Findings) {
+	return readAutorate(name, text, 0, getenv)
+}
+
+func readAutorate(name string, text []byte, mode fs.FileMode, getenv func(string) (string, bool)) (*Autorate, Findings) {
 	a := newAutorate(name)
 	r, findings := read(name, text, getenv, cycle.Autorate, a.parts()...)
+	findings = append(findings, r.exposed(mode, a.parts())...)
 	if len(findings.Errors()) > 0 {
 		return nil, findings
 	}
@@ -110,27 +116,33 @@ func ReadAutorate(name string, text []byte, getenv func(string) (string, bool)) 
 // LoadSteering reads the steering daemon's configuration file, as LoadAutorate
 // does a WAN's.
 func LoadSteering(path string, getenv func(string) (string, bool)) (*Steering, Findings) {
-	text, unreadable := contents(path)
+	text, mode, unreadable := contents(path)
 	if unreadable != nil {
 		return nil, unreadable
 	}
-	return ReadSteering(path, text, getenv)
+	return readSteering(path, text, mode, getenv)
 }
 
 // ReadSteering is LoadSteering for a text that is known by a name.
 func ReadSteering(name string, text []byte, getenv func(string) (string, bool)) (*Steering, Findings) {
+	return readSteering(name, text, 0, getenv)
+}
+
+func readSteering(name string, text []byte, mode fs.FileMode, getenv func(string) (string, bool)) (*Steering, Findings) {
 	s := newSteering(name)
-	_, findings := read(name, text, getenv, cycle.Steering, s.parts()...)
+	r, findings := read(name, text, getenv, cycle.Steering, s.parts()...)
+	findings = append(findings, r.exposed(mode, s.parts())...)
 	if len(findings.Errors()) > 0 {
 		return nil, findings
 	}
+	s.lines = r.keys
 	return s, findings
 }
 
 // Recorder returns where the daemon of a configuration file records, and what is
 // wrong with that alone: the rest of the file matters to the daemon.
 func Recorder(daemon cycle.Daemon, path string, getenv func(string) (string, bool)) (string, Findings) {
-	text, unreadable := contents(path)
+	text, _, unreadable := contents(path)
 	if unreadable != nil {
 		return "", unreadable
 	}
@@ -150,22 +162,22 @@ func Recorder(daemon cycle.Daemon, path string, getenv func(string) (string, boo
 	return recorder.Path, findings
 }
 
-// contents returns a file's bytes, or the finding that says why it has none.
-func contents(path string) ([]byte, Findings) {
-	text, err := load(path)
+// contents returns a file's bytes and mode, or the finding that says why it has none.
+func contents(path string) ([]byte, fs.FileMode, Findings) {
+	text, mode, err := load(path)
 	if err == nil {
-		return text, nil
+		return text, mode, nil
 	}
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
 		err = pathError.Err
 	}
-	return nil, Findings{{File: path, Line: 1, Wrong: fmt.Sprintf("cannot be read: %v", err)}}
+	return nil, 0, Findings{{File: path, Line: 1, Wrong: fmt.Sprintf("cannot be read: %v", err)}}
 }
 
 // Kind tells which daemon a configuration file is for.
 func Kind(path string) (cycle.Daemon, error) {
-	text, err := load(path)
+	text, _, err := load(path)
 	if err != nil {
 		return "", fmt.Errorf("read configuration: %w", err)
 	}

@@ -76,13 +76,6 @@ func document(b *strings.Builder, p, steering cycle.Configurable) {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-func sectionOf(s cycle.Setting) string {
-	if i := strings.LastIndexByte(s.Key, '.'); i > 0 {
-		return s.Key[:i]
-	}
-	return ""
-}
-
 func defaultOf(s cycle.Setting) string {
 	switch {
 	case s.Required:
@@ -140,5 +133,5 @@ sexagesimal (500) — both with a warning — and ` + "`5e2`" + ` is text, becau
 **What differs from the Python program.** More is allowed: ` + "`ssh_key`" + ` is needed by SSH alone; ` + "`logging`, `lock_file` and `lock_timeout`" + `
 have defaults; intervals go down to 0.02 s, and ` + "`continuous_monitoring.interval_seconds`" + ` is new, as are the ` + "`recorder`" + ` section, the api
 transport and more of the ` + "`router`" + ` section. More is refused: what the Python program took and then died of, ignored or misread; see
-[migrating](migrating.md).
+[migrating](migrate.md).
 `

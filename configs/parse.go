@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -20,11 +21,12 @@ import (
 // maxSize bounds a configuration file, in bytes; the examples have 5,000.
 const maxSize = 256 << 10
 
-// load returns the bytes of a configuration file; at most one more than maxSize.
-func load(path string) ([]byte, error) {
+// load returns the bytes of a configuration file, at most one more than maxSize,
+// and the file's mode.
+func load(path string) ([]byte, fs.FileMode, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -32,9 +34,10 @@ func load(path string) ([]byte, error) {
 		err = errors.New("is no regular file")
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return io.ReadAll(io.LimitReader(f, maxSize+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	return text, info.Mode(), err
 }
 
 // parse returns the mapping that the text is, or the one finding that says why

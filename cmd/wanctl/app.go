@@ -32,6 +32,7 @@ type program struct {
 // verbs lists the commands in the order of the help.
 func (p *program) verbs() []*cli.Command {
 	return []*cli.Command{
+		p.setupCommand(), p.doctorCommand(),
 		p.autorateCommand(), p.steeringCommand(),
 		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(), p.topCommand(),
 		p.dbCommand(), p.importCommand(), p.replayCommand(),

@@ -21,7 +21,7 @@ var floors = map[string]int{
 	"cycle/*": 1, "store": 1, "analyze": 1,
 	"configs": 2, "analyze/report": 2, "store/storetest": 2, "cycle/routeros/simulator": 2,
 	"analyze/report/page": 3, "analyze/report/screen": 3, "analyze/report/browser": 3,
-	"analyze/report/site": 4,
+	"analyze/report/site": 4, "cmd/internal/*": 4,
 	"cmd/wanctl": 5,
 }
 

@@ -82,6 +82,20 @@ func lockHolder(f *os.File) int {
 	return pid
 }
 
+// heldBy returns the process that holds a lock file, ours or the Python program's, as
+// far as its number tells; 0 where nobody does. It takes no lock itself.
+func heldBy(path string) int {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	if pid := lockHolder(f); lives(pid) {
+		return pid
+	}
+	return 0
+}
+
 // lives tells whether there is a process of that number, and it is one of the
 // daemons: numbers are given again, and a lock outside /run outlives a reboot.
 func lives(pid int) bool {

@@ -186,7 +186,7 @@ func (r *rerun) cycle(c *cycle.Cycle) error {
 	}
 	r.was.add(&was, c.Run.Budget)
 	r.is.add(&is, c.Run.Budget)
-	if !same(&was, &is) {
+	if !same(&was, &is) && !(c.Run.Source != "" && sameAsLogged(&was, &is)) {
 		r.differing++
 		if len(r.first) < r.most {
 			r.first = append(r.first, difference{c.Start, c.Seq, was, is})
@@ -209,6 +209,20 @@ func same(a, b *cycle.Decision) bool {
 	return a.Download.Zone == b.Download.Zone && a.Upload.Zone == b.Upload.Zone &&
 		a.Download.Rate == b.Download.Rate && a.Upload.Rate == b.Upload.Rate &&
 		a.Write == b.Write && a.Degraded == b.Degraded
+}
+
+// sameAsLogged is same for a cycle that a log told: of most cycles it tells the rates
+// in whole Mbit/s, and of those that measured nothing not at all.
+func sameAsLogged(logged, is *cycle.Decision) bool {
+	a, b := *logged, *is
+	for _, d := range []struct{ logged, is *cycle.Direction }{{&a.Download, &b.Download}, {&a.Upload, &b.Upload}} {
+		const unit = 1_000_000
+		told, rate := d.logged.Rate, d.is.Rate
+		if !told.Known || told.Value%unit == 0 && rate.Known && rate.Value-told.Value < unit && told.Value-rate.Value < unit {
+			d.logged.Rate, d.is.Rate = cycle.Maybe[int64]{}, cycle.Maybe[int64]{}
+		}
+	}
+	return same(&a, &b)
 }
 
 // tally sums up decisions.
@@ -281,6 +295,9 @@ func (r *rerun) summary(out io.Writer, loc *time.Location) error {
 	}
 	if more := r.differing - int64(len(r.first)); more > 0 {
 		fmt.Fprintf(b, "  and %d more (--differences shows more, --format csv every cycle)\n", more)
+	}
+	if r.run.Source != "" {
+		fmt.Fprintf(b, "note: from a log, which rounds: rates count as equal within 1 Mbit/s\n")
 	}
 	if r.missing > 0 {
 		fmt.Fprintf(b, "note: cycles not on record: %d; the replayed state goes on as if they had not been\n", r.missing)

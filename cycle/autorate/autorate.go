@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
-	"strings"
 	"time"
 
 	"wanctl/cycle"
@@ -68,13 +67,13 @@ var _ cycle.Turner = (*Autorate)(nil)
 // dryRun neither the router nor the state file is written: that file says what
 // the router was told.
 func New(cfg Config, prober Prober, router Router, file StateFile, dryRun bool, log *slog.Logger) *Autorate {
-	wan := strings.ToLower(cfg.WAN)
+	down, up := cfg.QueueTypes()
 	law := NewLaw(&cfg)
 	return &Autorate{
 		cfg: cfg, law: law, state: law.Start(), reflectors: cfg.Reflectors(),
 		limits: [2]cycle.Limit{
-			{Queue: cfg.DownloadQueue, Type: "cake-down-" + wan},
-			{Queue: cfg.UploadQueue, Type: "cake-up-" + wan},
+			{Queue: cfg.DownloadQueue, Type: down},
+			{Queue: cfg.UploadQueue, Type: up},
 		},
 		prober: prober, router: router, file: file, dryRun: dryRun, log: log, complained: map[string]time.Time{},
 	}

@@ -1,6 +1,7 @@
 package autorate
 
 import (
+	"strings"
 	"time"
 
 	"wanctl/cycle"
@@ -51,6 +52,13 @@ type Thresholds struct {
 	AlphaBaseline  float64
 	AlphaLoad      float64
 	BaselineUpdate float64 // ms: the baseline follows while load - baseline is below
+}
+
+// QueueTypes returns the names of the queue types that every write of a limit names
+// too: the router must have them.
+func (c *Config) QueueTypes() (down, up string) {
+	wan := strings.ToLower(c.WAN)
+	return "cake-down-" + wan, "cake-up-" + wan
 }
 
 // DefaultConfig returns the defaults of the keys that have one.

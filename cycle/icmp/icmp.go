@@ -84,6 +84,10 @@ func newProber(log *slog.Logger, open func(*version) (*socket, error)) (*Prober,
 	return p, nil
 }
 
+// Datagram tells whether echoes go by datagram sockets, which a group of
+// net.ipv4.ping_group_range may open, for want of the right to raw ones.
+func (p *Prober) Datagram() bool { return p.sockets[0].datagram }
+
 // Probe sends one echo to every reflector, an IP address or a host name, and
 // waits until all are answered or have failed, the timeout has passed or the
 // context ends. Result i belongs to reflector i.

@@ -112,7 +112,11 @@ func (q query) show(nonce, where string) string {
 	puts = append(puts, fmt.Sprintf(`:put ("%s .id=" . $i)`, nonce))
 	for _, p := range q.props {
 		if p != ".id" && !isCounter(p) {
-			puts = append(puts, fmt.Sprintf(`:put ("%s %s=" . [/%s get $i %s])`, nonce, p, q.menu, p))
+			get := fmt.Sprintf("[/%s get $i %s]", q.menu, p)
+			if p == "policy" { // a list: joined to a text, each of its members would be
+				get = "[:tostr " + get + "]"
+			}
+			puts = append(puts, fmt.Sprintf(`:put ("%s %s=" . %s)`, nonce, p, get))
 		}
 	}
 	return fmt.Sprintf(":foreach i in=[/%s find%s] do={%s}", q.menu, where, strings.Join(puts, "; "))

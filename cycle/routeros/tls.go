@@ -15,7 +15,7 @@ import (
 // tlsConfig returns how the router's certificate is checked: against the pinned
 // fingerprint, the authorities of a file or of the system, or not at all.
 func (c *Config) tlsConfig() (*tls.Config, error) {
-	t := &tls.Config{ServerName: c.Host}
+	t := &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12}
 	pin, err := c.pin()
 	if err != nil {
 		return nil, fmt.Errorf("router.tls_fingerprint: %w", err)

@@ -2,7 +2,9 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -115,6 +117,7 @@ func (r *router) buildMenus() {
 		{path: "/system/identity", single: true, verbs: readVerbs, show: func() []row { return []row{{{"name", "MikroTik"}}} }},
 		{path: "/system", single: true, verbs: []string{"reboot", "shutdown"}},
 		{path: "/user", verbs: readVerbs, show: r.userRows},
+		{path: "/user/group", verbs: readVerbs, show: r.groupRows},
 		{path: "/log", verbs: readVerbs, show: r.logRows},
 	} {
 		r.menus[m.path] = m
@@ -155,7 +158,39 @@ func (r *router) resource() []row {
 func (r *router) userRows() []row {
 	rows := make([]row, len(r.users))
 	for n, u := range r.users {
-		rows[n] = row{{".id", "*" + strconv.Itoa(n+1)}, {"name", u.Name}, {"group", "full"}, {"disabled", "false"}}
+		rows[n] = row{{".id", "*" + strconv.Itoa(n+1)}, {"name", u.Name}, {"group", u.group()}, {"disabled", "false"}}
+	}
+	return rows
+}
+
+// policyNames are all policies that RouterOS 7 has.
+var policyNames = []string{
+	"local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web", "sniff",
+	"sensitive", "api", "romon", "rest-api",
+}
+
+// group is the name of the user's group: one of its own, unless the user may do all.
+func (u User) group() string {
+	if len(u.Policies) == 0 {
+		return "full"
+	}
+	return u.Name + "-group"
+}
+
+// groupRows is what /user/group shows: what is not granted has a "!" before it.
+func (r *router) groupRows() []row {
+	rows := []row{{{".id", "*1"}, {"name", "full"}, {"policy", strings.Join(policyNames, ",")}}}
+	for _, u := range r.users {
+		if len(u.Policies) == 0 {
+			continue
+		}
+		policies := slices.Clone(policyNames)
+		for i, p := range policies {
+			if !slices.Contains(u.Policies, p) {
+				policies[i] = "!" + p
+			}
+		}
+		rows = append(rows, row{{".id", fmt.Sprintf("*%X", len(rows)+1)}, {"name", u.group()}, {"policy", strings.Join(policies, ",")}})
 	}
 	return rows
 }

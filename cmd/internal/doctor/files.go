@@ -1,0 +1,226 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"wanctl/cycle"
+	"wanctl/cycle/state"
+	"wanctl/migrations"
+	"wanctl/store"
+)
+
+// fileTime bounds a check of files.
+const fileTime = 5 * time.Second
+
+// of makes a task's run of a check of one subject.
+func (e *Examiner) of(s *subject, check func(*subject) []Check) func(context.Context) []Check {
+	return func(context.Context) []Check { return check(s) }
+}
+
+// modes looks at who may read and write the configuration, which says where the
+// password is sent. That a password in it can be read the loader tells.
+func (e *Examiner) modes(s *subject) []Check {
+	const what = "file modes"
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return []Check{{Fail, s.name, what, err.Error(), ""}}
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return []Check{{
+			Warn, s.name, what, fmt.Sprintf("%s can be written by others (mode %04o): they could have the password sent elsewhere", s.path, info.Mode().Perm()),
+			"chmod 640 " + s.path,
+		}}
+	}
+	if err := e.Account.may(s.path, toRead); err != nil {
+		return []Check{{Fail, s.name, what, err.Error(), fmt.Sprintf("chgrp %s %s; chmod 640 %[2]s", e.Account.Name, s.path)}}
+	}
+	return []Check{{OK, s.name, what, fmt.Sprintf("%s: mode %04o, user %s can read it", s.path, info.Mode().Perm(), e.Account.Name), ""}}
+}
+
+// secretsFile looks at who may read the secrets; systemd reads them as root.
+func (e *Examiner) secretsFile() []Check {
+	const what = "secrets file"
+	info, err := os.Stat(e.Secrets)
+	if err != nil {
+		return []Check{{Fail, system, what, err.Error(), "write it with wanctl setup, or a line ROUTER_PASSWORD=... of mode 0600"}}
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return []Check{{Fail, system, what, fmt.Sprintf("everyone on this machine can read %s (mode %04o)", e.Secrets, info.Mode().Perm()), "chmod 600 " + e.Secrets + ", and give the router's user another password"}}
+	}
+	return []Check{{OK, system, what, fmt.Sprintf("%s: mode %04o, of %s", e.Secrets, info.Mode().Perm(), owner(info)), ""}}
+}
+
+// lockFile tells who holds the lock of a WAN or a rule.
+func (e *Examiner) lockFile(s *subject) []Check {
+	const what = "lock"
+	if pid := e.Holder(s.lock); pid != 0 {
+		command := e.command(pid)
+		if pythonCommand(command) {
+			return []Check{{
+				Warn, s.name, what, fmt.Sprintf("%s is held by the Python program, process %d: %s", s.lock, pid, command),
+				"before wanctl takes over, stop it: wanctl doctor --from-python tells how",
+			}}
+		}
+		return []Check{{OK, s.name, what, fmt.Sprintf("%s is held by process %d: %s", s.lock, pid, command), ""}}
+	}
+	if _, err := e.Account.mayMake(s.lock); err != nil {
+		return []Check{unwritable(s, what, s.lock, err)}
+	}
+	return []Check{{OK, s.name, what, s.lock + " is free", ""}}
+}
+
+// command returns what a process was started as.
+func (e *Examiner) command(pid int) string {
+	text, err := os.ReadFile(filepath.Join(e.Proc, fmt.Sprint(pid), "cmdline"))
+	if err != nil || len(text) == 0 {
+		return "a command that cannot be read"
+	}
+	line := strings.Join(strings.FieldsFunc(string(text), func(r rune) bool { return r < ' ' }), " ")
+	if len(line) > 120 {
+		line = line[:120] + "..."
+	}
+	return strings.ToValidUTF8(line, "?")
+}
+
+// unwritable says what to do about a file that the service could not write. What
+// lies in /run, /var/lib and /var/log its unit makes.
+func unwritable(s *subject, what, path string, err error) Check {
+	status, todo := Fail, fmt.Sprintf("give that folder to the service's user, or name another: %s", path)
+	for _, made := range []string{"/run/wanctl/", "/var/lib/wanctl/", "/var/log/wanctl/"} {
+		if strings.HasPrefix(path, made) {
+			if _, missing := os.Stat(made); missing != nil {
+				status, todo = Warn, "the service's unit makes that folder when it starts; by hand: install -d -o wanctl "+made
+			}
+		}
+	}
+	return Check{status, s.name, what, err.Error(), todo}
+}
+
+// stateFiles looks at the files that the laws go on from.
+func (e *Examiner) stateFiles(s *subject) (checks []Check) {
+	for _, path := range s.states {
+		there, err := e.Account.mayMake(path)
+		switch {
+		case err != nil:
+			checks = append(checks, unwritable(s, "state", path, err))
+		case !there:
+			checks = append(checks, Check{OK, s.name, "state", path + " is not there yet: a fresh start", ""})
+		default:
+			checks = append(checks, readState(s, "state", path))
+		}
+	}
+	if s.baseline == "" {
+		return checks
+	}
+	if _, err := os.Stat(s.baseline); errors.Is(err, fs.ErrNotExist) {
+		return append(checks, Check{
+			Warn, s.name, "baseline", s.baseline + " is not there: steering waits for it",
+			"start autorate for the primary WAN, and see that cake_state_sources.primary is beside its lock_file",
+		})
+	}
+	if err := e.Account.may(s.baseline, toRead); err != nil {
+		return append(checks, Check{Fail, s.name, "baseline", err.Error(), "run both daemons as the same user"})
+	}
+	return append(checks, readState(s, "baseline", s.baseline))
+}
+
+// readState tells what a state file holds, as far as it is the same for both daemons.
+func readState(s *subject, what, path string) Check {
+	text, err := state.File{Path: path}.Load()
+	if err != nil {
+		return Check{Warn, s.name, what, err.Error(), ""}
+	}
+	var v struct {
+		EWMA struct {
+			Baseline cycle.Maybe[float64] `json:"baseline_rtt"`
+		} `json:"ewma"`
+		Baseline cycle.Maybe[float64] `json:"baseline_rtt"`
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return Check{Warn, s.name, what, fmt.Sprintf("%s is not understood: %v", path, err), "the daemon starts afresh, and keeps this file aside as .corrupt"}
+	}
+	baseline := v.EWMA.Baseline
+	if !baseline.Known {
+		baseline = v.Baseline
+	}
+	if !baseline.Known {
+		return Check{OK, s.name, what, path + " is understood; no baseline is in it yet", ""}
+	}
+	return Check{OK, s.name, what, fmt.Sprintf("%s is understood: baseline %.4g ms", path, baseline.Value), ""}
+}
+
+// logFiles tells whether the logs can be written; without them stderr has it alone.
+func (e *Examiner) logFiles(s *subject) []Check {
+	for _, path := range s.logs {
+		if _, err := e.Account.mayMake(path); err != nil {
+			c := unwritable(s, "log", path, err)
+			c.Status = Warn // stderr has it all
+			c.Todo += "; until then the log goes to stderr alone"
+			return []Check{c}
+		}
+	}
+	return []Check{{OK, s.name, "log", fmt.Sprintf("user %s can write %s", e.Account.Name, strings.Join(s.logs, " and ")), ""}}
+}
+
+// recording looks at a file that daemons record into.
+func (e *Examiner) recording(cfg store.Config) func(context.Context) []Check {
+	const what = "recording"
+	return func(ctx context.Context) []Check {
+		there, err := e.Account.mayMake(cfg.Path)
+		if err != nil {
+			c := unwritable(&subject{name: system}, what, cfg.Path, err)
+			c.Todo += " (recorder.path)"
+			return []Check{c}
+		}
+		if !there {
+			return []Check{{OK, system, what, cfg.Path + " is not there yet: the first flush makes it", ""}}
+		}
+		findings, err := store.Inspect(ctx, cfg.Path)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return []Check{{Warn, system, what, cfg.Path + " opens; it is too large to be looked through here", "wanctl db check --db " + cfg.Path}}
+		case errors.Is(err, store.ErrForeign), errors.Is(err, store.ErrNewer):
+			return []Check{{Fail, system, what, err.Error(), "name another file in recorder.path"}}
+		case errors.Is(err, store.ErrOlder):
+			return []Check{{OK, system, what, err.Error(), ""}}
+		case err != nil:
+			return []Check{{Fail, system, what, err.Error(), "move it away: the daemons begin a new one"}}
+		case len(findings) > 0:
+			return []Check{{Fail, system, what, fmt.Sprintf("%s is damaged: %s", cfg.Path, strings.Join(findings, "; ")), "the daemons set it aside at their next start; what can still be read of it: sqlite3 FILE .recover"}}
+		}
+		info, err := os.Stat(cfg.Path)
+		if err != nil {
+			return []Check{{Fail, system, what, err.Error(), ""}}
+		}
+		return []Check{{OK, system, what, fmt.Sprintf("%s is whole: schema %d, %s, of %s", cfg.Path, migrations.Newest(), humanize.IBytes(uint64(info.Size())), owner(info)), ""}}
+	}
+}
+
+// port tells whether a port that the daemon will listen at is free, by listening
+// there for a moment.
+func (e *Examiner) port(s *subject, l listener) []Check {
+	address := net.JoinHostPort(l.host, l.port)
+	open, err := net.Listen("tcp", address)
+	if err != nil {
+		if pid := e.Holder(s.lock); pid != 0 {
+			return []Check{{OK, s.name, l.section, fmt.Sprintf("%s is taken, by the daemon that runs (process %d) as it seems", address, pid), ""}}
+		}
+		return []Check{{Fail, s.name, l.section, err.Error(), fmt.Sprintf("give %s.port a free one (ss -ltnp shows who has it)", l.section)}}
+	}
+	_ = open.Close()
+	if ip := net.ParseIP(l.host); l.host == "localhost" || ip != nil && ip.IsLoopback() {
+		return []Check{{OK, s.name, l.section, address + " is free", ""}}
+	}
+	return []Check{{Warn, s.name, l.section, address + " is free, and can be reached from other machines", fmt.Sprintf("%s.host: 127.0.0.1, unless a firewall decides who may", l.section)}}
+}
