@@ -30,6 +30,11 @@ func (c *clock) start(newest, wall time.Time) {
 	}
 }
 
+// step returns how far the wall clock was stepped since it was last looked at.
+func (c *clock) step(wall time.Time) time.Duration {
+	return wall.Round(0).Sub(c.seen.Round(0)) - wall.Sub(c.seen)
+}
+
 // at returns the present when the wall clock, as time.Now returns it, says wall.
 func (c *clock) at(wall time.Time) time.Time {
 	c.present = c.present.Add(wall.Sub(c.seen))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,7 +25,8 @@ type fault struct {
 	mount string         // options of a tmpfs to be mounted
 	set   func(s *scene) // prepares the scene; may be nil
 	early bool           // it begins before the first flush
-	full  time.Duration  // how long it lasts in full length; 0: 10 s
+	short time.Duration  // how long it lasts; 0: 700 ms
+	full  time.Duration  // the same in full length; 0: 10 s
 	begin func(s *scene) (end func())
 	logs  []string // what the log says of it, and when it is over: each once
 	loses bool     // cycles committed before are not in the file any more
@@ -56,9 +58,9 @@ var faults = []fault{
 	{name: "another recording in its place", begin: restores, logs: gone, loses: true},
 	{name: "no permission before the first flush", set: nobodys, early: true, begin: forbids, logs: heldUp},
 	{name: "permission withdrawn", set: nobodys, begin: forbids, logs: heldUp},
-	{name: "the clock stepped back an hour", set: keepsLittle, begin: steps(-time.Hour)},
-	{name: "the clock stepped forward a day", set: keepsLittle, begin: steps(day)},
-	{name: "a commit takes long", full: 5 * time.Second, begin: slowCommit},
+	{name: "the clock stepped back an hour", set: keepsLittle, begin: steps(-time.Hour), logs: []string{"step_s=-3600", "step_s=3600"}},
+	{name: "the clock stepped forward a day", set: keepsLittle, begin: steps(day), logs: []string{"step_s=86400", "step_s=-86400"}},
+	{name: "a commit takes long", short: slowFlush, full: 5 * time.Second, begin: slowCommit, logs: []string{"took long"}},
 	{name: "200,000 cycles at once", begin: floods, logs: []string{"more cycles came at once than can wait"}},
 	{name: "another daemon in the file", begin: joins},
 }
@@ -113,7 +115,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, f fault) *scene {
-	s := &scene{fault: f, t: t, dir: t.TempDir(), log: &logged{}, lasts: 700 * time.Millisecond}
+	s := &scene{fault: f, t: t, dir: t.TempDir(), log: &logged{}, lasts: cmp.Or(f.short, 700*time.Millisecond)}
 	if f.mount != "" {
 		if err := unix.Mount("tmpfs", s.dir, "tmpfs", 0, f.mount); err != nil {
 			t.Skipf("mounting a tmpfs: %v", err)
@@ -123,10 +125,7 @@ func newScene(t *testing.T, f fault) *scene {
 	cfg := testConfig(t)
 	cfg.Path, cfg.FlushInterval = filepath.Join(s.dir, "profile.db"), 20*time.Millisecond
 	if inFull {
-		cfg.FlushInterval = time.Second
-		if s.lasts = f.full; s.lasts == 0 {
-			s.lasts = 10 * time.Second
-		}
+		cfg.FlushInterval, s.lasts = time.Second, cmp.Or(f.full, 10*time.Second)
 	}
 	s.path, s.w = cfg.Path, NewWriter(cfg, s.log.logger())
 	s.run = s.w.Run
@@ -264,7 +263,8 @@ func (s *scene) judge() harm {
 			t.Errorf("the log says %q %d times:\n%s", word, n, s.log)
 		}
 	}
-	if n := s.log.count("level=WARN") + s.log.count("level=ERROR"); n > len(s.logs) || len(s.logs) == 0 && n > 0 {
+	// A busy machine's storage may be slow by itself.
+	if n := s.log.count("level=WARN") + s.log.count("level=ERROR") - s.log.count("took long"); n > len(s.logs) {
 		t.Errorf("the log:\n%s", s.log)
 	}
 	v := harm{s.name, s.lasts, cycles, lost, told, strings.Join(s.logs, "; "), s.loop.high(), s.beside.high()}

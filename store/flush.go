@@ -64,9 +64,9 @@ func (w *Writer) write() error {
 			return fmt.Errorf("open recording %q: %w", w.cfg.Path, err)
 		}
 		w.file = f
-		if err := w.beginClock(); err != nil {
-			return err
-		}
+	}
+	if err := w.beginClock(); err != nil {
+		return err
 	}
 	if err := w.recover(); err != nil {
 		return err
@@ -94,6 +94,15 @@ func (w *Writer) beginClock() error {
 	return err
 }
 
+// present is what retention takes for the present when the wall clock says now. A
+// clock that was stepped is told of: cycles stand under the time that it says.
+func (w *Writer) present(now time.Time) time.Time {
+	if step := w.clock.step(now); step.Abs() > aheadUnasked {
+		w.log.Warn("the clock was stepped, or the machine slept; cycles are recorded under the time it says now", slog.Int64("step_s", int64(step.Round(time.Second).Seconds())))
+	}
+	return w.clock.at(now)
+}
+
 // batchCycles bounds a transaction: 2,000 cycles hold the write lock for some 20 ms.
 const batchCycles = flushAt
 
@@ -104,7 +113,7 @@ func (w *Writer) transaction() (more bool, err error) {
 	tail, head, runs := w.queue.span()
 	drops := w.queue.drops()
 	now := w.now()
-	present := w.clock.at(now)
+	present := w.present(now)
 	if tail == head && len(drops) == 0 && !w.retain.due(present) && !w.tellWritten(now) {
 		return false, nil
 	}
@@ -237,7 +246,7 @@ func (w *Writer) recover() error {
 
 // adopt enters an orphan's cycles.
 func (w *Writer) adopt(o *orphan) (n int, err error) {
-	b := bulk{file: w.file, cfg: &w.cfg, batch: batchCycles, now: func() time.Time { return w.clock.at(w.now()) }}
+	b := bulk{file: w.file, cfg: &w.cfg, batch: batchCycles, now: func() time.Time { return w.present(w.now()) }}
 	err = o.cycles(func(c *cycle.Cycle) error {
 		added, err := b.add(c)
 		if added {

@@ -24,14 +24,15 @@ type Writer struct {
 	queue *queue
 
 	// Of the goroutine that runs Run.
-	begun   bool
-	file    *file
-	left    []*orphan // crash rings to be recovered from
-	written int64     // bytes not yet told to the file
-	told    time.Time // when they last were
-	clock   clock
-	retain  retention
-	missing int64 // cycles dropped that the log has told of
+	begun       bool
+	file        *file
+	left        []*orphan // crash rings to be recovered from
+	written     int64     // bytes not yet told to the file
+	told        time.Time // when they last were
+	clock       clock
+	retain      retention
+	droppedTold int64     // cycles dropped that the log has told of
+	slowTold    time.Time // when the log last told of a slow flush
 
 	mu     sync.Mutex
 	health Health
@@ -177,9 +178,17 @@ func (w *Writer) troubled() bool {
 	return w.health.Trouble != ""
 }
 
+// slowFlush is how long a flush may take before the log tells of it, at most every
+// slowEvery: storage that begins to fail is often slow first.
+const (
+	slowFlush = 2 * time.Second
+	slowEvery = time.Hour
+)
+
 // flush writes what waits. An error is logged when it is the first, and when it
 // is over.
 func (w *Writer) flush() error {
+	began := time.Now()
 	err := w.guarded()
 	var b *brokenError
 	if errors.As(err, &b) {
@@ -187,6 +196,10 @@ func (w *Writer) flush() error {
 		err = w.guarded()
 	}
 	w.tell(err)
+	if took := time.Since(began); took >= slowFlush && err == nil && (w.slowTold.IsZero() || began.Sub(w.slowTold) >= slowEvery) {
+		w.slowTold = began
+		w.log.Warn("writing to storage took long; the loops ran as before", slog.String("file", w.cfg.Path), slog.Float64("took_s", took.Seconds()))
+	}
 	return err
 }
 
@@ -200,12 +213,12 @@ func (w *Writer) tell(err error) {
 		_, lost, _ := w.queue.counts()
 		if h.Trouble != "" {
 			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),
-				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped", lost-w.missing))
+				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped", lost-w.droppedTold))
 			h.Trouble, h.Since = "", time.Time{}
-		} else if lost > w.missing {
-			w.log.Warn("more cycles came at once than can wait; the rest is not recorded", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-w.missing))
+		} else if lost > w.droppedTold {
+			w.log.Warn("more cycles came at once than can wait; the rest is not recorded", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-w.droppedTold))
 		}
-		w.missing = lost
+		w.droppedTold = lost
 		return
 	}
 	if h.Trouble == "" {
