@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 	"unsafe"
@@ -114,5 +115,28 @@ func TestCyclesOfTheFutureDoNotCostThoseOfToday(t *testing.T) {
 	}
 	if rowsOf(t, w, "hour") == 0 {
 		t.Error("space was never tight: the test proves nothing")
+	}
+}
+
+// TestTheNextFlushIsNeverFurtherThanTheInterval, wherever the clock was stepped to;
+// and whole minutes are flushed a moment after they end.
+func TestTheNextFlushIsNeverFurtherThanTheInterval(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 10_000 {
+		interval := time.Duration(1+random.IntN(300)) * time.Second
+		w := Writer{cfg: Config{FlushInterval: interval}}
+		now := time.Unix(random.Int64N(1<<32), random.Int64N(1e9))
+		wait := w.until(now)
+		if wait <= 0 || wait > interval {
+			t.Fatalf("at %v, every %v: in %v", now, interval, wait)
+		}
+		if at := now.Add(wait); interval%time.Minute == 0 && at.Sub(at.Truncate(time.Minute)) != settle {
+			t.Fatalf("at %v, every %v: at %v", now, interval, at)
+		}
+		w.health.Trouble = "some"
+		if wait := w.until(now); wait != min(interval, retryAfter) {
+			t.Fatalf("while nothing can be written: in %v", wait)
+		}
 	}
 }
