@@ -84,12 +84,15 @@ func (w *Writer) write() error {
 
 // beginClock begins what retention takes for the present.
 func (w *Writer) beginClock() error {
-	if !w.clock.seen.IsZero() {
+	if w.clock.seen.IsZero() {
+		w.clock.start(w.now())
+	}
+	if w.clock.checked {
 		return nil
 	}
 	newest, err := w.file.c.newest()
 	if err == nil {
-		w.clock.start(newest, w.now())
+		w.clock.found(newest)
 	}
 	return err
 }

@@ -24,15 +24,15 @@ type Writer struct {
 	queue *queue
 
 	// Of the goroutine that runs Run.
-	begun       bool
-	file        *file
-	left        []*orphan // crash rings to be recovered from
-	written     int64     // bytes not yet told to the file
-	told        time.Time // when they last were
-	clock       clock
-	retain      retention
-	droppedTold int64     // cycles dropped that the log has told of
-	slowTold    time.Time // when the log last told of a slow flush
+	begun    bool
+	file     *file
+	left     []*orphan // crash rings to be recovered from
+	written  int64     // bytes not yet told to the file
+	told     time.Time // when they last were
+	clock    clock
+	retain   retention
+	dropping dropping
+	slowTold time.Time // when the log last told of a slow flush
 
 	mu     sync.Mutex
 	health Health
@@ -92,6 +92,7 @@ func (w *Writer) Health() Health {
 func (w *Writer) Begin() {
 	if !w.begun {
 		w.begun = true
+		w.clock.start(w.now())
 		w.mirror()
 	}
 }
@@ -210,15 +211,11 @@ func (w *Writer) tell(err error) {
 	h := &w.health
 	if err == nil {
 		h.Flushed = time.Now()
-		_, lost, _ := w.queue.counts()
+		w.tellDropped(h.Trouble != "")
 		if h.Trouble != "" {
-			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),
-				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped", lost-w.droppedTold))
+			w.log.Info("recording goes on", slog.String("file", w.cfg.Path), slog.Float64("held_up_s", time.Since(h.Since).Seconds()))
 			h.Trouble, h.Since = "", time.Time{}
-		} else if lost > w.droppedTold {
-			w.log.Warn("more cycles came at once than can wait; the rest is not recorded", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-w.droppedTold))
 		}
-		w.droppedTold = lost
 		return
 	}
 	if h.Trouble == "" {
@@ -226,6 +223,32 @@ func (w *Writer) tell(err error) {
 		w.log.Warn("recording is held up; the loops run as before", slog.String("file", w.cfg.Path), slog.Any("error", explain(err)))
 	}
 	h.Trouble = explain(err).Error()
+}
+
+// dropping is what the log was told of cycles for which there was no room.
+type dropping struct {
+	under  bool  // it has not been told that it is over
+	before int64 // dropped before it began
+	seen   int64 // dropped until the last look
+}
+
+// tellDropped logs once that cycles find no room, and once it is over how many did
+// not. Where the recording was held up, the first is known already.
+func (w *Writer) tellDropped(heldUp bool) {
+	d := &w.dropping
+	_, lost, _ := w.queue.counts()
+	more := lost > d.seen
+	if more && !d.under {
+		d.under, d.before = true, d.seen
+		if !heldUp {
+			w.log.Warn("more cycles come than can wait; what finds no room is not recorded", slog.String("file", w.cfg.Path))
+		}
+	}
+	if d.under && (heldUp || !more) {
+		d.under = false
+		w.log.Info("all cycles find room again", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-d.before))
+	}
+	d.seen = lost
 }
 
 func (w *Writer) close() {
