@@ -11,6 +11,7 @@ type clock struct {
 	present time.Time
 	seen    time.Time // the wall clock when it was last looked at
 	ahead   time.Time // since when it is ahead; zero where it is not
+	checked bool      // against what is on record
 }
 
 const (
@@ -20,14 +21,22 @@ const (
 	believedAfter = day
 )
 
-// start begins with the newest moment on record, if there is one: the wall clock
-// may be wrong already. Only a start that also finds cycles of the wrong time, from
-// a start before it, takes that for the present.
-func (c *clock) start(newest, wall time.Time) {
-	c.present, c.seen = newest.Round(0), wall
-	if newest.IsZero() {
-		c.present = wall.Round(0)
+// start begins with what the wall clock says.
+func (c *clock) start(wall time.Time) { c.present, c.seen = wall.Round(0), wall }
+
+// found corrects the start by the newest moment on record, if there is one: the
+// wall clock may be wrong already. Only a start that also finds cycles of the wrong
+// time, from a start before it, takes that for the present.
+func (c *clock) found(newest time.Time) {
+	c.checked = true
+	if !newest.IsZero() && newest.Before(c.present) {
+		c.present = newest.Round(0)
 	}
+}
+
+// step returns how far the wall clock was stepped since it was last looked at.
+func (c *clock) step(wall time.Time) time.Duration {
+	return wall.Round(0).Sub(c.seen.Round(0)) - wall.Sub(c.seen)
 }
 
 // at returns the present when the wall clock, as time.Now returns it, says wall.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 	"unsafe"
@@ -25,35 +26,34 @@ func TestThePresentBelievesNoStepAtOnce(t *testing.T) {
 	type look struct{ after, step, want time.Duration }
 	for _, tc := range []struct {
 		name   string
+		start  time.Duration // the wall clock's step at the start
 		newest time.Duration // before the start; 0: nothing is on record
 		looks  []look
 	}{
-		{"a good clock", 0, []look{{time.Minute, 0, time.Minute}, {40 * day, 0, 40 * day}}},
-		{"a clock that is put right by seconds", 0, []look{{time.Hour, 5 * time.Second, time.Hour + 5*time.Second}, {2 * time.Hour, -5 * time.Second, 2*time.Hour - 5*time.Second}}},
-		{"a day forward for an hour", 0, []look{{time.Hour, day, time.Hour}, {2 * time.Hour, day, 2 * time.Hour}, {3 * time.Hour, 0, 3 * time.Hour}}},
-		{"ten years forward for good", 0, []look{{time.Hour, 10 * year, time.Hour}, {24 * time.Hour, 10 * year, 24 * time.Hour}, {25 * time.Hour, 10 * year, 10*year + 25*time.Hour}}},
-		{"forward, back, and forward again", 0, []look{
+		{"a good clock", 0, 0, []look{{time.Minute, 0, time.Minute}, {40 * day, 0, 40 * day}}},
+		{"a clock that is put right by seconds", 0, 0, []look{{time.Hour, 5 * time.Second, time.Hour + 5*time.Second}, {2 * time.Hour, -5 * time.Second, 2*time.Hour - 5*time.Second}}},
+		{"a day forward for an hour", 0, 0, []look{{time.Hour, day, time.Hour}, {2 * time.Hour, day, 2 * time.Hour}, {3 * time.Hour, 0, 3 * time.Hour}}},
+		{"ten years forward for good", 0, 0, []look{{time.Hour, 10 * year, time.Hour}, {24 * time.Hour, 10 * year, 24 * time.Hour}, {25 * time.Hour, 10 * year, 10*year + 25*time.Hour}}},
+		{"forward, back, and forward again", 0, 0, []look{
 			{time.Hour, year, time.Hour},
 			{20 * time.Hour, 0, 20 * time.Hour},
 			{30 * time.Hour, year, 30 * time.Hour},
 			{53 * time.Hour, year, 53 * time.Hour},
 			{54 * time.Hour, year, year + 54*time.Hour},
 		}},
-		{"an hour back", 0, []look{{time.Minute, -time.Hour, time.Minute - time.Hour}, {3 * time.Hour, -time.Hour, 2 * time.Hour}}},
-		{"an hour back and forth", 0, []look{{time.Minute, -time.Hour, time.Minute - time.Hour}, {2 * time.Minute, 0, 2*time.Minute - time.Hour}, {25 * time.Hour, 0, 25 * time.Hour}}},
-		{"wrong from the start", 10 * time.Minute, []look{{0, 10 * year, -10 * time.Minute}, {time.Hour, 10 * year, 50 * time.Minute}, {2 * time.Hour, 0, 110 * time.Minute}}},
-		{"behind what is on record from the start", -day, []look{{0, 0, 0}, {time.Hour, 0, time.Hour}}},
+		{"an hour back", 0, 0, []look{{time.Minute, -time.Hour, time.Minute - time.Hour}, {3 * time.Hour, -time.Hour, 2 * time.Hour}}},
+		{"an hour back and forth", 0, 0, []look{{time.Minute, -time.Hour, time.Minute - time.Hour}, {2 * time.Minute, 0, 2*time.Minute - time.Hour}, {25 * time.Hour, 0, 25 * time.Hour}}},
+		{"wrong from the start", 10 * year, 10 * time.Minute, []look{{0, 10 * year, -10 * time.Minute}, {time.Hour, 10 * year, 50 * time.Minute}, {2 * time.Hour, 0, 110 * time.Minute}}},
+		{"behind what is on record from the start", 0, -day, []look{{0, 0, 0}, {time.Hour, 0, time.Hour}}},
 	} {
 		c := clock{}
 		newest := time.Time{}
 		if tc.newest != 0 {
 			newest = wall.Add(-tc.newest)
 		}
-		c.start(newest, stepWall(wall, tc.looks[0].step))
+		c.start(stepWall(wall, tc.start))
+		c.found(newest)
 		for _, l := range tc.looks {
-			if tc.newest == 0 && l == tc.looks[0] {
-				c.start(newest, wall)
-			}
 			if got := c.at(stepWall(wall.Add(l.after), l.step)).Sub(wall.Round(0)); got != l.want {
 				t.Errorf("%s: after %v the present is %v, want %v", tc.name, l.after, got, l.want)
 			}
@@ -114,5 +114,28 @@ func TestCyclesOfTheFutureDoNotCostThoseOfToday(t *testing.T) {
 	}
 	if rowsOf(t, w, "hour") == 0 {
 		t.Error("space was never tight: the test proves nothing")
+	}
+}
+
+// TestTheNextFlushIsNeverFurtherThanTheInterval, wherever the clock was stepped to;
+// and whole minutes are flushed a moment after they end.
+func TestTheNextFlushIsNeverFurtherThanTheInterval(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 10_000 {
+		interval := time.Duration(1+random.IntN(300)) * time.Second
+		w := Writer{cfg: Config{FlushInterval: interval}}
+		now := time.Unix(random.Int64N(1<<32), random.Int64N(1e9))
+		wait := w.until(now)
+		if wait <= 0 || wait > interval {
+			t.Fatalf("at %v, every %v: in %v", now, interval, wait)
+		}
+		if at := now.Add(wait); interval%time.Minute == 0 && at.Sub(at.Truncate(time.Minute)) != settle {
+			t.Fatalf("at %v, every %v: at %v", now, interval, at)
+		}
+		w.health.Trouble = "some"
+		if wait := w.until(now); wait != min(interval, retryAfter) {
+			t.Fatalf("while nothing can be written: in %v", wait)
+		}
 	}
 }

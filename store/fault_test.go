@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,7 +25,8 @@ type fault struct {
 	mount string         // options of a tmpfs to be mounted
 	set   func(s *scene) // prepares the scene; may be nil
 	early bool           // it begins before the first flush
-	full  time.Duration  // how long it lasts in full length; 0: 10 s
+	short time.Duration  // how long it lasts; 0: 700 ms
+	full  time.Duration  // the same in full length; 0: 10 s
 	begin func(s *scene) (end func())
 	logs  []string // what the log says of it, and when it is over: each once
 	loses bool     // cycles committed before are not in the file any more
@@ -41,7 +43,7 @@ var faults = []fault{
 	{name: "disk full before the first flush", mount: "size=2m", early: true, begin: fills, logs: heldUp},
 	{name: "disk full during a flush", mount: "size=2m", begin: fills, logs: heldUp},
 	{name: "read-only file system before the first flush", mount: "size=8m", early: true, begin: readOnly, logs: heldUp},
-	{name: "an outsider holds the write lock", full: time.Minute, begin: locks, logs: heldUp},
+	{name: "an outsider holds the write lock", short: 3 * busyWait, full: time.Minute, begin: locks, logs: heldUp},
 	{name: "a reader holds its transaction", full: 3 * time.Minute, begin: reads},
 	{name: "the file is deleted", begin: deletes, logs: gone, loses: true},
 	{name: "the file is cut in half", begin: cuts(2), logs: aside, loses: true},
@@ -56,10 +58,10 @@ var faults = []fault{
 	{name: "another recording in its place", begin: restores, logs: gone, loses: true},
 	{name: "no permission before the first flush", set: nobodys, early: true, begin: forbids, logs: heldUp},
 	{name: "permission withdrawn", set: nobodys, begin: forbids, logs: heldUp},
-	{name: "the clock stepped back an hour", set: keepsLittle, begin: steps(-time.Hour)},
-	{name: "the clock stepped forward a day", set: keepsLittle, begin: steps(day)},
-	{name: "a commit takes long", full: 5 * time.Second, begin: slowCommit},
-	{name: "200,000 cycles at once", begin: floods, logs: []string{"more cycles came at once than can wait"}},
+	{name: "the clock stepped back an hour", set: keepsLittle, begin: steps(-time.Hour), logs: []string{"step_s=-3600", "step_s=3600"}},
+	{name: "the clock stepped forward a day", set: keepsLittle, begin: steps(day), logs: []string{"step_s=86400", "step_s=-86400"}},
+	{name: "a commit takes long", short: slowFlush, full: 5 * time.Second, begin: slowCommit, logs: []string{"took long"}},
+	{name: "200,000 cycles at once", begin: floods, logs: []string{"more cycles come than can wait", "all cycles find room again"}},
 	{name: "another daemon in the file", begin: joins},
 }
 
@@ -106,6 +108,7 @@ type scene struct {
 	log   *logged
 	lasts time.Duration
 	slow  atomic.Bool  // the next commit
+	gate  sync.Mutex   // held while no commit may go on
 	step  atomic.Int64 // of the wall clock
 
 	others       int64 // cycles of other loops that were handed over
@@ -113,7 +116,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, f fault) *scene {
-	s := &scene{fault: f, t: t, dir: t.TempDir(), log: &logged{}, lasts: 700 * time.Millisecond}
+	s := &scene{fault: f, t: t, dir: t.TempDir(), log: &logged{}, lasts: cmp.Or(f.short, 700*time.Millisecond)}
 	if f.mount != "" {
 		if err := unix.Mount("tmpfs", s.dir, "tmpfs", 0, f.mount); err != nil {
 			t.Skipf("mounting a tmpfs: %v", err)
@@ -123,10 +126,7 @@ func newScene(t *testing.T, f fault) *scene {
 	cfg := testConfig(t)
 	cfg.Path, cfg.FlushInterval = filepath.Join(s.dir, "profile.db"), 20*time.Millisecond
 	if inFull {
-		cfg.FlushInterval = time.Second
-		if s.lasts = f.full; s.lasts == 0 {
-			s.lasts = 10 * time.Second
-		}
+		cfg.FlushInterval, s.lasts = time.Second, cmp.Or(f.full, 10*time.Second)
 	}
 	s.path, s.w = cfg.Path, NewWriter(cfg, s.log.logger())
 	s.run = s.w.Run
@@ -135,6 +135,8 @@ func newScene(t *testing.T, f fault) *scene {
 		if s.slow.CompareAndSwap(true, false) {
 			time.Sleep(s.lasts)
 		}
+		s.gate.Lock()
+		defer s.gate.Unlock()
 	}
 	if f.set != nil {
 		f.set(s)
@@ -170,9 +172,13 @@ func (s *scene) happen() {
 		end = s.begin(s)
 	}
 	s.loop, s.beside = &lateness{next: &stepped{&s.step, s.w}}, &lateness{}
+	s.w.Begin()
 	ends := []func(){begin(s.run), begin(looping(s.beside).Run), begin(looping(s.loop).Run)}
 	time.Sleep(before)
 	if end == nil {
+		for s.w.Health().Recorded == 0 { // a busy machine may be late
+			time.Sleep(10 * time.Millisecond)
+		}
 		end = s.begin(s)
 	}
 	time.Sleep(s.lasts)
@@ -264,7 +270,8 @@ func (s *scene) judge() harm {
 			t.Errorf("the log says %q %d times:\n%s", word, n, s.log)
 		}
 	}
-	if n := s.log.count("level=WARN") + s.log.count("level=ERROR"); n > len(s.logs) || len(s.logs) == 0 && n > 0 {
+	// A busy machine's storage may be slow by itself.
+	if n := s.log.count("level=WARN") + s.log.count("level=ERROR") - s.log.count("took long"); n > len(s.logs) {
 		t.Errorf("the log:\n%s", s.log)
 	}
 	v := harm{s.name, s.lasts, cycles, lost, told, strings.Join(s.logs, "; "), s.loop.high(), s.beside.high()}

@@ -64,9 +64,9 @@ func (w *Writer) write() error {
 			return fmt.Errorf("open recording %q: %w", w.cfg.Path, err)
 		}
 		w.file = f
-		if err := w.beginClock(); err != nil {
-			return err
-		}
+	}
+	if err := w.beginClock(); err != nil {
+		return err
 	}
 	if err := w.recover(); err != nil {
 		return err
@@ -84,14 +84,26 @@ func (w *Writer) write() error {
 
 // beginClock begins what retention takes for the present.
 func (w *Writer) beginClock() error {
-	if !w.clock.seen.IsZero() {
+	if w.clock.seen.IsZero() {
+		w.clock.start(w.now())
+	}
+	if w.clock.checked {
 		return nil
 	}
 	newest, err := w.file.c.newest()
 	if err == nil {
-		w.clock.start(newest, w.now())
+		w.clock.found(newest)
 	}
 	return err
+}
+
+// present is what retention takes for the present when the wall clock says now. A
+// clock that was stepped is told of: cycles stand under the time that it says.
+func (w *Writer) present(now time.Time) time.Time {
+	if step := w.clock.step(now); step.Abs() > aheadUnasked {
+		w.log.Warn("the clock was stepped, or the machine slept; cycles are recorded under the time it says now", slog.Int64("step_s", int64(step.Round(time.Second).Seconds())))
+	}
+	return w.clock.at(now)
 }
 
 // batchCycles bounds a transaction: 2,000 cycles hold the write lock for some 20 ms.
@@ -104,7 +116,7 @@ func (w *Writer) transaction() (more bool, err error) {
 	tail, head, runs := w.queue.span()
 	drops := w.queue.drops()
 	now := w.now()
-	present := w.clock.at(now)
+	present := w.present(now)
 	if tail == head && len(drops) == 0 && !w.retain.due(present) && !w.tellWritten(now) {
 		return false, nil
 	}
@@ -237,7 +249,7 @@ func (w *Writer) recover() error {
 
 // adopt enters an orphan's cycles.
 func (w *Writer) adopt(o *orphan) (n int, err error) {
-	b := bulk{file: w.file, cfg: &w.cfg, batch: batchCycles, now: func() time.Time { return w.clock.at(w.now()) }}
+	b := bulk{file: w.file, cfg: &w.cfg, batch: batchCycles, now: func() time.Time { return w.present(w.now()) }}
 	err = o.cycles(func(c *cycle.Cycle) error {
 		added, err := b.add(c)
 		if added {

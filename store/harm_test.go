@@ -222,9 +222,11 @@ func nobodys(s *scene) {
 	}
 }
 
-// floods hands over 200,000 cycles of another loop at once.
+// floods hands over 200,000 cycles of another loop while one flush lasts.
 func floods(s *scene) func() {
 	const n = 200_000
+	s.gate.Lock()
+	defer s.gate.Unlock()
 	c := newSampler("wan2", time.Now()).Next()
 	for range n {
 		c.Seq++

@@ -24,14 +24,15 @@ type Writer struct {
 	queue *queue
 
 	// Of the goroutine that runs Run.
-	begun   bool
-	file    *file
-	left    []*orphan // crash rings to be recovered from
-	written int64     // bytes not yet told to the file
-	told    time.Time // when they last were
-	clock   clock
-	retain  retention
-	missing int64 // cycles dropped that the log has told of
+	begun    bool
+	file     *file
+	left     []*orphan // crash rings to be recovered from
+	written  int64     // bytes not yet told to the file
+	told     time.Time // when they last were
+	clock    clock
+	retain   retention
+	dropping dropping
+	slowTold time.Time // when the log last told of a slow flush
 
 	mu     sync.Mutex
 	health Health
@@ -92,6 +93,7 @@ func (w *Writer) Health() Health {
 func (w *Writer) Begin() {
 	if !w.begun {
 		w.begun = true
+		w.clock.start(w.now())
 		w.mirror()
 	}
 }
@@ -185,9 +187,17 @@ func (w *Writer) troubled() bool {
 	return w.health.Trouble != ""
 }
 
+// slowFlush is how long a flush may take before the log tells of it, at most every
+// slowEvery: storage that begins to fail is often slow first.
+const (
+	slowFlush = 2 * time.Second
+	slowEvery = time.Hour
+)
+
 // flush writes what waits. An error is logged when it is the first, and when it
 // is over.
 func (w *Writer) flush() error {
+	began := time.Now()
 	err := w.guarded()
 	var b *brokenError
 	if errors.As(err, &b) {
@@ -195,6 +205,10 @@ func (w *Writer) flush() error {
 		err = w.guarded()
 	}
 	w.tell(err)
+	if took := time.Since(began); took >= slowFlush && err == nil && (w.slowTold.IsZero() || began.Sub(w.slowTold) >= slowEvery) {
+		w.slowTold = began
+		w.log.Warn("writing to storage took long; the loops ran as before", slog.String("file", w.cfg.Path), slog.Float64("took_s", took.Seconds()))
+	}
 	return err
 }
 
@@ -206,15 +220,11 @@ func (w *Writer) tell(err error) {
 	if err == nil {
 		h.Flushed = time.Now()
 		h.Flushes++
-		_, lost, _ := w.queue.counts()
+		w.tellDropped(h.Trouble != "")
 		if h.Trouble != "" {
-			w.log.Info("recording goes on", slog.String("file", w.cfg.Path),
-				slog.Float64("held_up_s", time.Since(h.Since).Seconds()), slog.Int64("dropped", lost-w.missing))
+			w.log.Info("recording goes on", slog.String("file", w.cfg.Path), slog.Float64("held_up_s", time.Since(h.Since).Seconds()))
 			h.Trouble, h.Since = "", time.Time{}
-		} else if lost > w.missing {
-			w.log.Warn("more cycles came at once than can wait; the rest is not recorded", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-w.missing))
 		}
-		w.missing = lost
 		return
 	}
 	if h.Trouble == "" {
@@ -222,6 +232,32 @@ func (w *Writer) tell(err error) {
 		w.log.Warn("recording is held up; the loops run as before", slog.String("file", w.cfg.Path), slog.Any("error", explain(err)))
 	}
 	h.Trouble = explain(err).Error()
+}
+
+// dropping is what the log was told of cycles for which there was no room.
+type dropping struct {
+	under  bool  // it has not been told that it is over
+	before int64 // dropped before it began
+	seen   int64 // dropped until the last look
+}
+
+// tellDropped logs once that cycles find no room, and once it is over how many did
+// not. Where the recording was held up, the first is known already.
+func (w *Writer) tellDropped(heldUp bool) {
+	d := &w.dropping
+	_, lost, _ := w.queue.counts()
+	more := lost > d.seen
+	if more && !d.under {
+		d.under, d.before = true, d.seen
+		if !heldUp {
+			w.log.Warn("more cycles come than can wait; what finds no room is not recorded", slog.String("file", w.cfg.Path))
+		}
+	}
+	if d.under && (heldUp || !more) {
+		d.under = false
+		w.log.Info("all cycles find room again", slog.String("file", w.cfg.Path), slog.Int64("dropped", lost-d.before))
+	}
+	d.seen = lost
 }
 
 func (w *Writer) close() {
