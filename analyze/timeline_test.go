@@ -255,18 +255,16 @@ func decided(seed uint64, length time.Duration) *memory {
 
 func TestCoursesOfManyCyclesAreSampledEvenly(t *testing.T) {
 	t.Parallel()
-	m := decided(57, 24*time.Hour)
-	a, tl := mustOver(t, stretch(0, 24*time.Hour), 100, Options{}, m)
-	if a.Cycles() <= mostRows {
-		t.Fatalf("%d cycles are too few for this test", a.Cycles())
-	}
+	const most = 10_000
+	m := decided(57, 6*time.Hour)
+	a, tl := mustOver(t, stretch(0, 6*time.Hour), 50, Options{}, m)
 	read := 0
-	courses, err := Courses(t.Context(), a, tl, Options{}, counting{&memory{cycles: m.cycles}, &read})
+	courses, err := courses(t.Context(), a, tl, most, Options{}, []Source{counting{&memory{cycles: m.cycles}, &read}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read > mostRows*11/10 || read < mostRows/2 {
-		t.Errorf("%d cycles were read, want about %d", read, mostRows)
+	if read > most*11/10 || read < most/2 || a.Cycles() < 5*most {
+		t.Errorf("%d of %d cycles were read, want about %d", read, a.Cycles(), most)
 	}
 	for i, c := range courses {
 		empty := slices.IndexFunc(c.Steps, func(p Passage) bool { return p.Cycles == 0 })

@@ -38,7 +38,7 @@ func (sp *span) axis(d *drawing) {
 		if i%2 == 1 {
 			class = "minor"
 		}
-		d.text(class, "middle", sp.share(t), 12, duration(time.Duration(t*1e6)))
+		d.text(class, "middle", sp.share(t), 12, milliseconds(t))
 	}
 	d.add(`</svg>`)
 }
