@@ -52,10 +52,10 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 			return time.Date(y, m, d+1, 0, 0, 0, 0, loc)
 		}
 	}
-	if first, err := firstCycle(ctx, w, o, sources); err != nil || first.IsZero() {
+	if first, err := firstRecord(ctx, w, o, sources); err != nil || first.IsZero() {
 		return nil, err
-	} else if first.After(w.Since) {
-		w.Since = first
+	} else if hour := first.Truncate(time.Hour); hour.After(w.Since) {
+		w.Since = hour
 	}
 	for since := w.Since; since.Before(w.Until); {
 		until := next(since)
@@ -77,38 +77,48 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 	return groups, nil
 }
 
-// firstCycle returns a moment before which nothing was recorded in w, on a whole
-// hour where that is inside w; the zero time if nothing was recorded at all.
-func firstCycle(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
-	take := func(t time.Time) {
-		if first.IsZero() || t.Before(first) {
-			first = t
-		}
-	}
+// firstRecord returns when the first cycle in w started, or the minute or hour that
+// it is counted in where it is no longer kept; the zero time if nothing was
+// recorded at all.
+func firstRecord(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
 	for _, s := range sources {
-		covered, err := covered(ctx, s, w, o)
+		of, err := firstOf(ctx, w, o, s)
 		if err != nil {
 			return first, err
 		}
-		for _, c := range covered {
-			for r, err := range s.Rollups(ctx, c) {
-				if err != nil {
-					return first, err
-				}
-				take(r.Start)
-				break
-			}
+		if first.IsZero() || !of.IsZero() && of.Before(first) {
+			first = of
 		}
-		for c, err := range s.Cycles(ctx, w) {
+	}
+	return first, nil
+}
+
+// firstOf is firstRecord of one source.
+func firstOf(ctx context.Context, w cycle.Window, o Options, s Source) (first time.Time, err error) {
+	covered, err := covered(ctx, s, w, o)
+	if err != nil {
+		return first, err
+	}
+	var counted cycle.Window // what the first cycle is counted in
+	for _, c := range covered {
+		for r, err := range s.Rollups(ctx, c) {
 			if err != nil {
 				return first, err
 			}
-			take(c.Start)
+			if first.IsZero() {
+				first, counted = r.Start, cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)}
+			}
 			break
 		}
 	}
-	if hour := first.Truncate(time.Hour); !hour.Before(w.Since) {
-		first = hour
+	for c, err := range s.Cycles(ctx, w) {
+		if err != nil {
+			return first, err
+		}
+		if first.IsZero() || c.Start.Before(counted.Until) {
+			first = c.Start
+		}
+		break
 	}
 	return first, nil
 }
