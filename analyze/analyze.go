@@ -74,15 +74,17 @@ func Analyze(ctx context.Context, w cycle.Window, o Options, sources ...Source) 
 	if err != nil {
 		return nil, err
 	}
-	if o.Exact && ts.hours != 0 {
-		return nil, &InexactError{Oldest: time.Unix(ts.hours, 0).UTC()}
-	}
-	a := &Analysis{Window: w, Exact: ts.hours == 0, Warnings: warnings}
 	about, err := surroundings(ctx, w, o, sources)
 	if err != nil {
 		return nil, err
 	}
-	a.Loops = loops(ts, about)
-	a.Warnings = append(a.Warnings, about.warnings...)
-	return a, nil
+	return conclude(w, o, ts, warnings, about)
+}
+
+// conclude makes the answer of what was added up.
+func conclude(w cycle.Window, o Options, ts *tallies, warnings []string, about *about) (*Analysis, error) {
+	if o.Exact && ts.hours != 0 {
+		return nil, &InexactError{Oldest: time.Unix(ts.hours, 0).UTC()}
+	}
+	return &Analysis{Window: w, Exact: ts.hours == 0, Loops: loops(ts, about), Warnings: append(warnings, about.warnings...)}, nil
 }

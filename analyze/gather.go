@@ -23,34 +23,50 @@ type job struct {
 
 // gather reads the window on all cores.
 func gather(ctx context.Context, w cycle.Window, o Options, sources []Source) (*tallies, []string, error) {
-	workers := runtime.GOMAXPROCS(0)
+	stretches, edges, err := plan(ctx, w, o, sources)
+	if err != nil {
+		return nil, nil, err
+	}
 	var jobs []job
-	var edges []edge
+	for _, j := range stretches {
+		jobs = append(jobs, split(j, runtime.GOMAXPROCS(0))...)
+	}
+	ts, err := work(ctx, len(jobs), func(ctx context.Context, i int, ts *tallies) error { return jobs[i].do(ctx, ts, o) })
+	if err != nil {
+		return nil, nil, err
+	}
+	warnings, err := lost(ctx, edges)
+	return ts, warnings, err
+}
+
+// plan divides the window into stretches that rollups answer for, of each source,
+// and stretches that only its rows do, of which the ragged edges are told apart.
+func plan(ctx context.Context, w cycle.Window, o Options, sources []Source) (jobs []job, edges []edge, err error) {
 	for _, s := range sources {
 		covered, err := covered(ctx, s, w, o)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, c := range covered {
-			jobs = append(jobs, split(job{source: s, window: c, rollups: true}, workers)...)
+			jobs = append(jobs, job{source: s, window: c, rollups: true})
 		}
 		for _, g := range gaps(w, covered) {
 			e := edge{source: s, window: g, cycles: new(atomic.Int64)}
 			if !o.rows() {
 				edges = append(edges, e)
 			}
-			jobs = append(jobs, split(job{source: s, window: g, edge: e.cycles}, workers)...)
+			jobs = append(jobs, job{source: s, window: g, edge: e.cycles})
 		}
 	}
-	ts, err := work(ctx, jobs, min(workers, len(jobs)), o)
-	if err != nil {
-		return nil, nil, err
-	}
-	var warnings []string
+	return jobs, edges, nil
+}
+
+// lost warns of the edges whose cycles are gone.
+func lost(ctx context.Context, edges []edge) (warnings []string, err error) {
 	for _, e := range edges {
 		lost, err := e.lost(ctx)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if lost {
 			warnings = append(warnings, fmt.Sprintf("the cycles from %s to %s are no longer kept one by one; they are left out, "+
@@ -58,7 +74,7 @@ func gather(ctx context.Context, w cycle.Window, o Options, sources []Source) (*
 				e.window.Since.UTC().Format(time.RFC3339), e.window.Until.UTC().Format(time.RFC3339)))
 		}
 	}
-	return ts, warnings, nil
+	return warnings, nil
 }
 
 func (o *Options) rows() bool { return o.Rows || o.Keep != nil }
@@ -104,20 +120,20 @@ func split(j job, workers int) (jobs []job) {
 	return jobs
 }
 
-// work does the jobs and adds up what they found.
-func work(ctx context.Context, jobs []job, workers int, o Options) (*tallies, error) {
+// work does n pieces of work on all cores and adds up what they found.
+func work(ctx context.Context, n int, do func(ctx context.Context, i int, ts *tallies) error) (*tallies, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
-	found := make([]*tallies, workers)
+	found := make([]*tallies, min(runtime.GOMAXPROCS(0), n))
 	for i := range found {
 		found[i] = newTallies()
 		g.Go(func() error {
 			for {
-				n := int(next.Add(1)) - 1
-				if n >= len(jobs) {
+				piece := int(next.Add(1)) - 1
+				if piece >= n {
 					return nil
 				}
-				if err := jobs[n].do(ctx, found[i], o); err != nil {
+				if err := do(ctx, piece, found[i]); err != nil {
 					return err
 				}
 			}

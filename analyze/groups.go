@@ -52,10 +52,10 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 			return time.Date(y, m, d+1, 0, 0, 0, 0, loc)
 		}
 	}
-	if first, err := firstCycle(ctx, w, o, sources); err != nil || first.IsZero() {
+	if first, err := firstRecord(ctx, w, o, sources); err != nil || first.IsZero() {
 		return nil, err
-	} else if first.After(w.Since) {
-		w.Since = first
+	} else if hour := first.Truncate(time.Hour); hour.After(w.Since) {
+		w.Since = hour
 	}
 	for since := w.Since; since.Before(w.Until); {
 		until := next(since)
@@ -77,9 +77,9 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 	return groups, nil
 }
 
-// firstCycle returns a moment before which nothing was recorded in w, on a whole
-// hour where that is inside w; the zero time if nothing was recorded at all.
-func firstCycle(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
+// firstRecord returns a moment before which nothing was recorded in w; the zero
+// time if nothing was recorded at all.
+func firstRecord(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
 	take := func(t time.Time) {
 		if first.IsZero() || t.Before(first) {
 			first = t
@@ -106,9 +106,6 @@ func firstCycle(ctx context.Context, w cycle.Window, o Options, sources []Source
 			take(c.Start)
 			break
 		}
-	}
-	if hour := first.Truncate(time.Hour); !hour.Before(w.Since) {
-		first = hour
 	}
 	return first, nil
 }

@@ -95,6 +95,8 @@ type loopKey struct {
 
 // about is what is known of the loops besides their cycles.
 type about struct {
+	runs     []*cycle.Run
+	drops    []cycle.Drop
 	budgets  map[loopKey]time.Duration
 	dropped  map[loopKey]int64
 	warnings []string
@@ -114,6 +116,7 @@ func surroundings(ctx context.Context, w cycle.Window, o Options, sources []Sour
 			if !o.wants(r.Daemon, r.WAN) {
 				continue
 			}
+			a.runs = append(a.runs, r)
 			k := loopKey{r.Daemon, r.WAN}
 			before, seen := a.budgets[k]
 			if changed[k] = changed[k] || seen && before != r.Budget; !seen || !r.Started.Before(started[k]) {
@@ -128,6 +131,7 @@ func surroundings(ctx context.Context, w cycle.Window, o Options, sources []Sour
 			if !o.wants(d.Daemon, d.WAN) {
 				continue
 			}
+			a.drops = append(a.drops, d)
 			a.dropped[loopKey{d.Daemon, d.WAN}] += d.Count
 			a.warnings = append(a.warnings, fmt.Sprintf("%s %s: %s run but not recorded (%s), told at %s",
 				d.Daemon, d.WAN, counted(d.Count, "cycle"), d.Reason, d.At.UTC().Format(time.RFC3339)))

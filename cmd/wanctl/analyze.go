@@ -17,6 +17,7 @@ import (
 
 	"wanctl/analyze"
 	"wanctl/analyze/report"
+	"wanctl/analyze/report/page"
 	"wanctl/cycle"
 	"wanctl/store"
 )
@@ -28,7 +29,7 @@ func (p *program) analyzeCommand() *cli.Command {
 		Usage: "where the time of the cycles goes: counts, quantiles, shares, the bottleneck",
 		Flags: slices.Concat(windowFlags(), loopFlags(), []cli.Flag{
 			dbFlag(), configFlag(), outputFlag(),
-			&cli.StringFlag{Name: "format", Value: "text", Usage: "text, json, csv or markdown"},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "text, json, csv, markdown, or html: a page to look at"},
 			&cli.StringFlag{Name: "from", Value: "minutes", Usage: "minutes, or rows: a cross-check that reads every cycle"},
 			&cli.BoolFlag{Name: "exact", Usage: "refuse a window whose quantiles are not exact"},
 			&cli.BoolFlag{Name: "verbose", Usage: "confidence intervals, and every doubt"},
@@ -86,9 +87,10 @@ func (p *program) analyze(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	layout := layouts[c.String("format")]
-	if layout == nil {
-		return misuse("--format %q is none (use text, json, csv or markdown)", c.String("format"))
+	format := c.String("format")
+	layout := layouts[format]
+	if layout == nil && format != "html" {
+		return misuse("--format %q is none (use text, json, csv, markdown or html)", format)
 	}
 	conditions, err := parseAll(c.StringSlice("fail-if"), analyze.ParseCondition)
 	if err != nil {
@@ -103,6 +105,13 @@ func (p *program) analyze(c *cli.Context) error {
 		return err
 	}
 	defer rs.Close()
+	if format == "html" {
+		a, err := p.page(c, rs, w, o, loc)
+		if err != nil {
+			return err
+		}
+		return cameTrue(conditions, func(c analyze.Condition) (bool, string, error) { return c.Met(a) })
+	}
 	a, err := rs.analyze(c.Context, w, o, loc)
 	if err != nil {
 		return err
@@ -117,6 +126,20 @@ func (p *program) analyze(c *cli.Context) error {
 		return err
 	}
 	return cameTrue(conditions, func(c analyze.Condition) (bool, string, error) { return c.Met(a) })
+}
+
+// page writes the report as a page, and returns the analysis that it shows.
+func (p *program) page(c *cli.Context, rs *recordings, w cycle.Window, o analyze.Options, loc *time.Location) (*analyze.Analysis, error) {
+	content, err := page.Gather(c.Context, w, o, rs.sources()...)
+	if err != nil {
+		return nil, rs.wrap(err)
+	}
+	if len(content.Analysis.Loops) == 0 {
+		return nil, rs.nothing(c.Context, w, o, loc)
+	}
+	return content.Analysis, p.output(c, func(out io.Writer) error {
+		return page.Write(out, content, page.Options{Databases: rs.paths, Zone: loc, Now: p.now(), Version: thisBuild().Version})
+	})
 }
 
 func (p *program) reportOptions(c *cli.Context, rs *recordings, loc *time.Location) report.Options {

@@ -1,0 +1,190 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"time"
+
+	"wanctl/analyze"
+	"wanctl/cycle"
+)
+
+// rowsOfHeat is how many rows a heat map has at most, and shades how many shades.
+const (
+	rowsOfHeat = 56
+	shades     = 8
+)
+
+// heat is a heat map in the making: how many cycles of each step took how long.
+type heat struct {
+	edges []time.Duration // of the rows, ascending; one more than there are rows
+	count [][]int64       // by row and step
+	most  int64
+}
+
+// heatOf sorts a series' bins into rows of equal height on a logarithmic scale.
+func heatOf(s *analyze.Trend, most int) (h heat) {
+	first, last := math.MaxInt, 0
+	for i := range s.Steps {
+		if b := s.Steps[i].Bins; len(b) > 0 {
+			first, last = min(first, b[0].Index), max(last, b[len(b)-1].Index)
+		}
+	}
+	if first > last {
+		return h
+	}
+	per := (last-first)/most + 1 // bins in a row
+	for b := first; b <= last+per; b += per {
+		h.edges = append(h.edges, analyze.Edge(b))
+		if b > last {
+			break
+		}
+	}
+	h.count = make([][]int64, len(h.edges)-1)
+	for r := range h.count {
+		h.count[r] = make([]int64, len(s.Steps))
+	}
+	for i := range s.Steps {
+		for _, b := range s.Steps[i].Bins {
+			n := &h.count[(b.Index-first)/per][i]
+			*n += b.Count
+			h.most = max(h.most, *n)
+		}
+	}
+	return h
+}
+
+// place returns how many rows lie below a duration.
+func (h *heat) place(v time.Duration) float64 {
+	r := 0
+	for r < len(h.edges)-2 && v >= h.edges[r+1] {
+		r++
+	}
+	low, high := max(h.edges[r], 1), h.edges[r+1]
+	return float64(r) + min(max(math.Log(float64(v)/float64(low))/math.Log(float64(high)/float64(low)), 0), 1)
+}
+
+// shade returns the shade of a count, 1 for the least; logarithmic, so that a
+// single slow cycle is seen beside a thousand.
+func (h *heat) shade(n int64) int {
+	if h.most <= 1 {
+		return shades
+	}
+	return 1 + min(int(math.Log(float64(n))/math.Log(float64(h.most))*shades), shades-1)
+}
+
+// heatMap draws how many cycles took how long, over time.
+func (h *history) heatMap() template.HTML {
+	if h.shown == nil {
+		return ""
+	}
+	const height = 220
+	m := heatOf(h.shown, rowsOfHeat)
+	if len(m.count) == 0 {
+		return ""
+	}
+	d := new(drawing)
+	rows := len(m.count)
+	f := frame{
+		height: height, moments: h.moments, steps: h.time.Steps,
+		label: fmt.Sprintf("how many cycles took how long, every %s", stretch(h.time.Width)),
+	}
+	d.add(`<div class="time heat" data-heat="%s-heat">`, h.id)
+	d.add(`<div class="frame"><svg class="y" height="%d" aria-hidden="true">`, height)
+	ticks := scale{low: cycle.Millis(m.edges[0]), high: cycle.Millis(m.edges[rows]), log: true}
+	if ticks.low == 0 {
+		ticks.low = 0.001
+	}
+	for _, t := range ticks.ticks(6) {
+		v := time.Duration(t * float64(time.Millisecond))
+		d.add(`<text x="100%%" y="%d" dy=".32em" text-anchor="end">%s</text>`, int(height*(1-m.place(v)/float64(rows))), escape(duration(v)))
+	}
+	d.add(`</svg><svg class="plot" height="%d" role="img" aria-label="%s" data-steps="%d">`, height, escape(f.label), h.time.Steps)
+	d.add(`<svg viewBox="0 0 %d %d" preserveAspectRatio="none" width="100%%" height="%d"><g transform="translate(0 .5)">`, h.time.Steps, rows, height)
+	paths := make([]path, shades)
+	for r := range m.count {
+		for i := 0; i < h.time.Steps; {
+			n := m.count[r][i]
+			if n == 0 {
+				i++
+				continue
+			}
+			k, from := m.shade(n), i
+			for i < h.time.Steps && m.count[r][i] > 0 && m.shade(m.count[r][i]) == k {
+				i++
+			}
+			fmt.Fprintf(&paths[k-1], "M%d %dh%d", from, rows-1-r, i-from)
+		}
+	}
+	for k := range paths {
+		if paths[k].Len() > 0 {
+			d.add(`<path class="h%d" d="%s"/>`, k+1, paths[k].String())
+		}
+	}
+	d.add(`</g></svg>`)
+	d.close()
+	d.timeAxis(h.moments)
+	h.heatLegend(d, &m)
+	d.add(`</div>`)
+	h.heatNumbers(d)
+	return d.html()
+}
+
+func (h *history) heatLegend(d *drawing, m *heat) {
+	d.add(`<ul class="legend"><li>1 cycle</li><li><svg class="key" width="%d" height="10">`, shades*14)
+	for k := range shades {
+		d.add(`<rect class="f%d" x="%d" width="14" height="10"/>`, k+1, k*14)
+	}
+	d.add(`</svg></li><li>%s</li></ul>`, plural(m.most, "cycle"))
+}
+
+// heatNumbers writes the counts in fewer and broader steps and rows.
+func (h *history) heatNumbers(d *drawing) {
+	const across, down = 24, 10
+	m := heatOf(h.shown, down)
+	per := (h.time.Steps + across - 1) / across
+	d.add(`<details class="numbers"><summary>Numbers: timings by length, one row per %s</summary><div class="scroll"><table><thead><tr><th scope="col">from</th>`,
+		stretch(time.Duration(per)*h.time.Width))
+	for r := range m.count {
+		d.add(`<th scope="col">from %s</th>`, escape(duration(m.edges[r])))
+	}
+	d.add("</tr></thead><tbody>\n")
+	for i := 0; i < h.time.Steps; i += per {
+		d.add(`<tr><th scope="row">%s</th>`, h.begins(i))
+		for r := range m.count {
+			n := int64(0)
+			for k := i; k < min(i+per, h.time.Steps); k++ {
+				n += m.count[r][k]
+			}
+			text := ""
+			if n > 0 {
+				text = count(n)
+			}
+			d.add(`<td>%s</td>`, text)
+		}
+		d.add("</tr>\n")
+	}
+	d.add(`</tbody></table></div></details>`)
+}
+
+// smallMultiples draws every label's quantiles over time, small.
+func (h *history) smallMultiples() template.HTML {
+	if len(h.trends) < 2 {
+		return ""
+	}
+	d := new(drawing)
+	d.add(`<div class="multiples">`)
+	for i := range h.trends {
+		s := &h.trends[i]
+		if s == h.shown {
+			continue
+		}
+		d.add(`<div class="time"><h4>%s</h4>`, escape(spanName(s.Part, s.Label, s.Target)))
+		h.bands(d, s, 90)
+		d.timeAxis(h.moments)
+		d.add(`</div>`)
+	}
+	d.add(`</div>`)
+	return d.html()
+}

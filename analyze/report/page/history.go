@@ -1,0 +1,190 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"time"
+
+	"wanctl/analyze"
+	"wanctl/cycle"
+)
+
+// history is how one loop went over the window: pictures on one time axis.
+type history struct {
+	id      string
+	loop    *analyze.Loop
+	time    *analyze.Timeline
+	trends  []analyze.Trend
+	shown   *analyze.Trend // whose latency is drawn; nil if there is none
+	total   *analyze.Trend // of the whole cycle; nil if there is none
+	course  *analyze.Course
+	dropped []int64 // by step
+	moments []moment
+	zone    *time.Location
+}
+
+// ticksAcross is how many ticks a time axis has, more or less.
+const ticksAcross = 9
+
+func newHistory(c *Content, i int, o *Options, id string) *history {
+	t := c.Timeline
+	l := &c.Analysis.Loops[i]
+	h := &history{id: id, loop: l, time: t, trends: t.Of(l), course: &c.Courses[i], zone: o.zone()}
+	for k := range h.trends {
+		s := &h.trends[k]
+		if s.Part == cycle.Total {
+			h.total = s
+		}
+		if o.Label != "" && s.Is(o.Label) && h.shown == nil {
+			h.shown = s
+		}
+	}
+	if h.shown == nil {
+		h.shown = h.total
+	}
+	h.dropped = make([]int64, t.Steps)
+	for _, d := range t.Drops {
+		if d.Daemon == l.Daemon && d.WAN == l.WAN {
+			h.dropped[min(max(int(d.At.Sub(t.Since)/t.Width), 0), t.Steps-1)] += d.Count
+		}
+	}
+	h.moments = moments(t.Since, t.Step(t.Steps-1).Until, h.zone, ticksAcross)
+	return h
+}
+
+// begins tells when a step begins, as short as the length of the steps allows.
+func (h *history) begins(i int) string {
+	layout := "15:04:05"
+	switch first, last := h.time.Since.In(h.zone), h.time.Step(h.time.Steps-1).Until.In(h.zone); {
+	case h.time.Width >= 24*time.Hour:
+		layout = "2006-01-02"
+	case last.Sub(first) > 24*time.Hour:
+		layout = "Mon 2 Jan 15:04"
+	case h.time.Width >= time.Minute:
+		layout = "15:04"
+	case h.time.Width < time.Second:
+		layout = "15:04:05.00"
+	}
+	return h.time.Step(i).Since.In(h.zone).Format(layout)
+}
+
+// pictures draws all that shares the time axis, and the table of its numbers.
+func (h *history) pictures() template.HTML {
+	if h.shown == nil {
+		return ""
+	}
+	d := new(drawing)
+	d.add(`<div class="time" data-numbers="%s-numbers">`, h.id)
+	h.marks(d)
+	h.bands(d, h.shown, 210)
+	d.timeAxis(h.moments)
+	h.decisions(d)
+	d.add(`</div>`)
+	h.numbers(d)
+	return d.html()
+}
+
+// column is a column of the numbers behind the pictures.
+type column struct {
+	head string
+	cell func(i int) string // "" where there is nothing
+}
+
+// numbers writes the table behind the pictures, a row per step: what is shown
+// under the pointer is read from it.
+func (h *history) numbers(d *drawing) {
+	columns := append(h.latencyColumns(), h.decisionColumns()...)
+	d.add(`<details class="numbers"><summary>Numbers, one row per %s</summary><div class="scroll"><table id="%s-numbers"><thead><tr><th scope="col">from</th>`, stretch(h.time.Width), h.id)
+	for _, c := range columns {
+		d.add(`<th scope="col">%s</th>`, escape(c.head))
+	}
+	d.add("</tr></thead><tbody>\n")
+	for i := range h.time.Steps {
+		d.add(`<tr><th scope="row">%s</th>`, h.begins(i))
+		for _, c := range columns {
+			d.add(`<td>%s</td>`, escape(c.cell(i)))
+		}
+		d.add("</tr>\n")
+	}
+	d.add(`</tbody></table></div></details>`)
+}
+
+// latencyColumns are the figures of the label that is drawn, and of the whole cycles.
+func (h *history) latencyColumns() (cs []column) {
+	s := h.shown
+	name := spanName(s.Part, s.Label, s.Target)
+	cs = append(cs, column{name + " count", func(i int) string { return count(s.Steps[i].Count) }})
+	for _, q := range []struct {
+		name string
+		of   func(*analyze.Step) time.Duration
+	}{
+		{"p50", func(s *analyze.Step) time.Duration { return s.P50 }},
+		{"p95", func(s *analyze.Step) time.Duration { return s.P95 }},
+		{"p99", func(s *analyze.Step) time.Duration { return s.P99 }},
+		{"max", func(s *analyze.Step) time.Duration { return s.Max }},
+	} {
+		cs = append(cs, column{q.name + " ms", func(i int) string {
+			if s.Steps[i].Count == 0 {
+				return ""
+			}
+			return millis(q.of(&s.Steps[i]))
+		}})
+	}
+	for _, k := range h.markKinds() {
+		cs = append(cs, column{k.name, func(i int) string {
+			if n := k.of(i); n > 0 {
+				return count(n)
+			}
+			return ""
+		}})
+	}
+	return cs
+}
+
+// markKind is something rare that happens to cycles.
+type markKind struct {
+	name, class string
+	all         int64
+	of          func(i int) int64
+}
+
+// markKinds are the kinds that happened at all.
+func (h *history) markKinds() (ks []markKind) {
+	of := func(count func(*analyze.Step) int64) func(int) int64 {
+		return func(i int) int64 {
+			if h.total == nil {
+				return 0
+			}
+			return count(&h.total.Steps[i])
+		}
+	}
+	for _, k := range []markKind{
+		{"overruns", "over", h.loop.Overruns, of(func(s *analyze.Step) int64 { return s.Over })},
+		{"failed", "failed", h.loop.Failed, of(func(s *analyze.Step) int64 { return s.Failed })},
+		{"missed", "missed", h.loop.Missed, of(func(s *analyze.Step) int64 { return s.Missed })},
+		{"not recorded", "dropped", h.loop.Dropped, func(i int) int64 { return h.dropped[i] }},
+	} {
+		if k.all > 0 {
+			ks = append(ks, k)
+		}
+	}
+	return ks
+}
+
+// marks draws a lane for each kind of rare thing that happened, with a mark in each
+// step that it happened in.
+func (h *history) marks(d *drawing) {
+	const height = 14
+	for _, k := range h.markKinds() {
+		f := frame{height: height, name: k.name, steps: h.time.Steps, label: fmt.Sprintf("when %s were: %s in all", k.name, count(k.all))}
+		d.open(&f)
+		p := path{class: "mark " + k.class}
+		for i := range h.time.Steps {
+			if k.of(i) > 0 {
+				fmt.Fprintf(&p, "M%d 500h1", i)
+			}
+		}
+		d.data(h.time.Steps, height, p)
+		d.close()
+	}
+}

@@ -1,0 +1,170 @@
+package page
+
+import (
+	"fmt"
+	"hash/fnv"
+	"html/template"
+	"strings"
+
+	"wanctl/analyze"
+	"wanctl/cycle"
+)
+
+// view is a Content in the words and pictures of the page.
+type view struct {
+	Title     string
+	Verdict   verdict
+	Asked     []fact
+	Loops     []loopView
+	Warnings  []string
+	Runs      []runView
+	Exact     bool
+	Error     string // how far quantiles may be from the exact ones
+	Made      string
+	Sampled   bool
+	StepWidth string
+}
+
+// fact is a figure with its name; Value is for those who compute with it.
+type fact struct {
+	Name, Text string
+	Key, Value string
+	Bad        bool
+}
+
+// loopView is one loop.
+type loopView struct {
+	ID, Name string
+	Facts    []fact
+	Advice   []string
+	Empty    bool
+	Share    template.HTML
+	Table    table
+	Time     template.HTML
+	Heat     template.HTML
+	Trends   template.HTML
+	Spread   template.HTML
+	Probes   template.HTML
+	Slowest  slowestView
+}
+
+func newView(c *Content, o *Options) *view {
+	a := c.Analysis
+	v := &view{
+		Title: title(a, o), Verdict: judge(a), Asked: asked(a, o), Warnings: a.Warnings, Exact: a.Exact,
+		Error: fmt.Sprintf("%g"+narrow+"%%", analyze.MaxRelativeError*100), Runs: runViews(c, o), Made: made(o),
+		StepWidth: stretch(c.Timeline.Width),
+	}
+	ids := map[string]bool{}
+	for i := range a.Loops {
+		v.Loops = append(v.Loops, newLoopView(c, i, o, ids))
+	}
+	return v
+}
+
+func newLoopView(c *Content, i int, o *Options, ids map[string]bool) loopView {
+	l := &c.Analysis.Loops[i]
+	v := loopView{ID: id(l, ids), Name: loopName(l), Facts: facts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
+	if v.Empty {
+		return v
+	}
+	h := newHistory(c, i, o, v.ID)
+	v.Share = shareBar(l)
+	v.Table = summary(l)
+	v.Time = h.pictures()
+	v.Heat = h.heatMap()
+	v.Trends = h.smallMultiples()
+	v.Spread = distributions(l)
+	v.Probes = reflectors(l)
+	v.Slowest = slowestOf(l, c.Slowest[i], o)
+	return v
+}
+
+// id makes a loop's name an id: the same for the same name.
+func id(l *analyze.Loop, taken map[string]bool) string {
+	name := strings.ToLower(l.String())
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, name)
+	if plain != strings.ReplaceAll(l.String(), " ", "-") || taken[plain] {
+		h := fnv.New32a()
+		h.Write([]byte(l.String()))
+		plain = fmt.Sprintf("%.40s-%08x", plain, h.Sum32())
+	}
+	taken[plain] = true
+	return plain
+}
+
+func title(a *analyze.Analysis, o *Options) string {
+	return "wanctl: " + o.clock(a.Window.Since) + " to " + o.clock(a.Window.Until)
+}
+
+// asked tells what was asked.
+func asked(a *analyze.Analysis, o *Options) []fact {
+	names := make([]string, len(o.Databases))
+	for i, db := range o.Databases {
+		names[i] = printable(db)
+	}
+	w := a.Window
+	facts := []fact{
+		{Name: "From", Text: o.clock(w.Since)},
+		{Name: "To", Text: o.clock(w.Until)},
+		{Name: "Window", Text: stretch(w.Until.Sub(w.Since).Round(1e6))},
+	}
+	if len(names) > 0 {
+		facts = append([]fact{{Name: "Recording", Text: strings.Join(names, ", ")}}, facts...)
+	}
+	return append(facts, fact{Name: "Cycles", Text: count(a.Cycles())}, fact{Name: "Time zone", Text: o.zone().String()})
+}
+
+func made(o *Options) string {
+	s := "wanctl"
+	if o.Version != "" {
+		s += " " + printable(o.Version)
+	}
+	if !o.Now.IsZero() {
+		s += ", " + o.clock(o.Now)
+	}
+	return s
+}
+
+// facts are a loop's figures.
+func facts(l *analyze.Loop) (fs []fact) {
+	add := func(name, key, text, value string, bad bool) {
+		fs = append(fs, fact{Name: name, Key: key, Text: text, Value: value, Bad: bad})
+	}
+	number := func(name, key string, n int64, bad bool) { add(name, key, count(n), fmt.Sprint(n), bad && n > 0) }
+	number("Cycles", "cycles", l.Cycles, false)
+	if l.Budget > 0 {
+		add("Interval", "budget_ms", stretch(l.Budget), exact(cycle.Millis(l.Budget)), false)
+	}
+	if t := l.Span(cycle.Total); t != nil && t.Count > 0 {
+		add("Median", "", duration(t.P50.Value), "", false)
+		add("p99", "", duration(t.P99.Value)+mark(t.P99), "", false)
+		add("Longest", "", duration(t.Max), "", false)
+	}
+	if l.Utilization.Known {
+		add("Utilization", "utilization", percent(l.Utilization.Value), exact(l.Utilization.Value), false)
+		headroom := duration(l.Headroom.Value)
+		if l.Headroom.Value < 0 {
+			headroom = "−" + duration(-l.Headroom.Value)
+		}
+		add("Headroom", "headroom_ms", headroom, exact(float64(l.Headroom.Value)/1e6), l.Headroom.Value < 0)
+	}
+	number("Overruns", "overruns", l.Overruns, true)
+	number("Failed", "failed", l.Failed, true)
+	number("Missed", "missed", l.Missed, true)
+	number("Not recorded", "dropped", l.Dropped, true)
+	return fs
+}
+
+// mark shows that a quantile is from too few values.
+func mark(q analyze.Quantile) string {
+	if q.Thin {
+		return "?"
+	}
+	return ""
+}

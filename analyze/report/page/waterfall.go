@@ -1,0 +1,197 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"wanctl/analyze"
+	"wanctl/cycle"
+)
+
+// slowestView are a loop's slowest cycles.
+type slowestView struct {
+	Cycles []cycleView
+	Note   string // what is not among them
+	Causes string // what they waited for
+}
+
+// cycleView is one cycle as a waterfall.
+type cycleView struct {
+	Start, Total, Cause string
+	Seq                 string
+	Tags                []string // what was wrong with it
+	Bars                []barView
+	Decided, Besides    string
+}
+
+// barView is one line of a waterfall.
+type barView struct {
+	Name, Took, Usual, Note string
+	Inside                  bool // of what the lines above it tell
+	Beyond                  bool
+	Picture                 template.HTML
+}
+
+func slowestOf(l *analyze.Loop, es []analyze.Explained, o *Options) (v slowestView) {
+	var order []string
+	causes := map[string]int64{}
+	for i := range es {
+		v.Cycles = append(v.Cycles, newCycleView(&es[i], o))
+		cause := es[i].Cause.String()
+		if causes[cause] == 0 {
+			order = append(order, cause)
+		}
+		causes[cause]++
+	}
+	for i, c := range order {
+		order[i] = fmt.Sprintf("%s for %s", count(causes[c]), printable(c))
+	}
+	v.Causes = strings.Join(order, ", ")
+	switch total := l.Span(cycle.Total); {
+	case total == nil:
+	case len(es) == 0:
+		v.Note = "These cycles are no longer kept one by one."
+	case es[0].Cycle.Total.Truncate(time.Microsecond) < total.Max.Truncate(time.Microsecond):
+		v.Note = "Of those still kept one by one; the longest of the window, " + duration(total.Max) + ", is not."
+	}
+	return v
+}
+
+func newCycleView(e *analyze.Explained, o *Options) cycleView {
+	c := &e.Cycle
+	v := cycleView{
+		Start: c.Start.In(o.zone()).Format("Mon 2 Jan 15:04:05.000"), Seq: count(c.Seq), Total: duration(c.Total),
+		Cause: printable(e.Cause.String()), Decided: decided(c), Besides: besides(c),
+	}
+	if c.Overrun() {
+		v.Tags = append(v.Tags, "overrun")
+	}
+	if c.Outcome != cycle.OK {
+		v.Tags = append(v.Tags, c.Outcome.String())
+	}
+	for i := range e.Parts {
+		p := &e.Parts[i]
+		b := barView{Name: p.Part.String(), Took: duration(p.Duration), Beyond: p.Beyond}
+		if p.P50 > 0 {
+			b.Usual = duration(p.P50)
+		}
+		switch s := spanOfPart(c, p.Part); {
+		case p.Part == cycle.Total:
+			b.Picture = waterfallBar(0, c.Total, c.Total, "p-total", c.Run.Budget)
+		case p.Part == cycle.Other:
+			b.Name = "rest"
+		default:
+			b.Picture = waterfallBar(s.Offset, p.Duration, c.Total, "p-"+p.Part.String(), 0)
+			if s.Outcome != cycle.OK {
+				b.Note = s.Outcome.String()
+			}
+		}
+		v.Bars = append(v.Bars, b)
+		if p.Part == cycle.RTT {
+			v.inside(c, cycle.Probe)
+		}
+	}
+	v.inside(c, cycle.Other)
+	return v
+}
+
+// inside adds the cycle's spans that lie inside its parts.
+func (v *cycleView) inside(c *cycle.Cycle, p cycle.Part) {
+	for i := range c.Spans {
+		s := &c.Spans[i]
+		if s.Part != p {
+			continue
+		}
+		b := barView{Name: spanName(s.Part, s.Label, s.Target), Inside: true}
+		if p == cycle.Probe && s.Outcome != cycle.OK {
+			b.Took, b.Beyond = "lost", true
+		} else {
+			b.Took = duration(s.Duration)
+			b.Picture = waterfallBar(s.Offset, s.Duration, c.Total, "p-"+p.String(), 0)
+			if s.Outcome != cycle.OK {
+				b.Note = s.Outcome.String()
+			}
+		}
+		v.Bars = append(v.Bars, b)
+	}
+}
+
+func spanOfPart(c *cycle.Cycle, p cycle.Part) *cycle.Span {
+	for i := range c.Spans {
+		if c.Spans[i].Part == p {
+			return &c.Spans[i]
+		}
+	}
+	return new(cycle.Span)
+}
+
+// waterfallBar draws a span on the cycle's own scale; where the budget lies inside
+// it, that is marked.
+func waterfallBar(from, length, whole time.Duration, class string, budget time.Duration) template.HTML {
+	at := func(d time.Duration) float64 { return min(max(float64(d)/float64(max(whole, 1)), 0), 1) }
+	d := new(drawing)
+	x := min(at(from), 0.995)
+	d.add(`<svg class="wf" height="12" aria-hidden="true"><rect class="%s" x="%s" width="%s" y="1" height="10"/>`, class, share(x), share(max(at(from+length)-x, 0.004)))
+	if budget > 0 && budget < whole {
+		d.add(`<line class="budget" x1="%[1]s" x2="%[1]s" y2="12"/>`, share(at(budget)))
+	}
+	d.add(`</svg>`)
+	return d.html()
+}
+
+// besides tells what else happened around the cycle.
+func besides(c *cycle.Cycle) string {
+	var facts []string
+	if c.Late >= time.Millisecond {
+		facts = append(facts, "started "+duration(c.Late)+" late")
+	}
+	if c.Missed > 0 {
+		facts = append(facts, plural(c.Missed, "slot")+" missed before it")
+	}
+	if c.Recovered {
+		facts = append(facts, "written after a crash of the process")
+	}
+	if c.Lost > 0 {
+		facts = append(facts, plural(int64(c.Lost), "span")+" more than it holds")
+	}
+	return strings.Join(facts, ", ")
+}
+
+// decided tells what the cycle measured and decided.
+func decided(c *cycle.Cycle) string {
+	d := &c.Decision
+	var facts []string
+	for _, f := range []struct {
+		name string
+		v    cycle.Maybe[float64]
+		unit string
+	}{
+		{"RTT", d.RTT, narrow + "ms"}, {"baseline", d.Baseline, narrow + "ms"}, {"load", d.Load, narrow + "ms"}, {"delta", d.Delta, narrow + "ms"},
+		{"smoothed queue", d.Queue, " packets"},
+	} {
+		if f.v.Known {
+			facts = append(facts, fmt.Sprintf("%s %.1f%s", f.name, f.v.Value, f.unit))
+		}
+	}
+	for _, f := range []struct {
+		name string
+		dir  *cycle.Direction
+	}{{"download", &d.Download}, {"upload", &d.Upload}} {
+		text := f.dir.Zone.String()
+		if f.dir.Rate.Known {
+			text = strings.TrimSpace(text + " " + rate(float64(f.dir.Rate.Value)))
+		}
+		if text != "" {
+			facts = append(facts, f.name+" "+text)
+		}
+	}
+	if d.Degraded.Known {
+		facts = append(facts, map[bool]string{true: "steering on", false: "steering off"}[d.Degraded.Value])
+	}
+	if d.Write != cycle.NotWritten {
+		facts = append(facts, "router write: "+d.Write.String())
+	}
+	return strings.Join(facts, ", ")
+}
