@@ -16,7 +16,7 @@ func ParseTime(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	if s == "now" {
 		return now, nil
 	}
-	if d, err := parseStretch(s); err == nil {
+	if d, err := ParseStretch(s); err == nil {
 		return now.Add(-d), nil
 	}
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
@@ -32,15 +32,16 @@ func ParseTime(s string, now time.Time, loc *time.Location) (time.Time, error) {
 
 // FollowsTheClock tells whether a moment as ParseTime reads it moves with now.
 func FollowsTheClock(s string) bool {
-	_, err := parseStretch(s)
+	_, err := ParseStretch(s)
 	return s == "now" || err == nil
 }
 
 // maxStretch keeps "before now" within what time can count.
 const maxStretch = 100 * 365 * 24 * time.Hour
 
-// parseStretch reads 90s, 15m, 1h, 7d, 2w and sums of them such as 1h30m.
-func parseStretch(s string) (time.Duration, error) {
+// ParseStretch reads a length of time as people write it: 90s, 15m, 1h, 7d, 2w and
+// sums of them such as 1h30m.
+func ParseStretch(s string) (time.Duration, error) {
 	bad := fmt.Errorf("%q is no stretch of time (use 90s, 15m, 1h, 7d or 2w)", s)
 	if s == "" || strings.ContainsAny(s, "+- _") {
 		return 0, bad

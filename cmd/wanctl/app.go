@@ -33,7 +33,7 @@ type program struct {
 func (p *program) verbs() []*cli.Command {
 	return []*cli.Command{
 		p.autorateCommand(), p.steeringCommand(),
-		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(),
+		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(), p.serveCommand(),
 		p.dbCommand(), p.importCommand(), p.replayCommand(),
 		p.simulateCommand(), p.demoCommand(), p.versionCommand(),
 	}

@@ -33,15 +33,6 @@ func (p *program) compareCommand() *cli.Command {
 	}
 }
 
-func tzFlag() cli.Flag {
-	for _, f := range windowFlags() {
-		if f.Names()[0] == "tz" {
-			return f
-		}
-	}
-	panic("windowFlags has no --tz")
-}
-
 func (p *program) compare(c *cli.Context) error {
 	loc, err := zone(c)
 	if err != nil {

@@ -15,8 +15,12 @@ func windowFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "since", Value: "1h", Usage: "begin of the window: 90s, 15m, 1h, 7d, 2w (before now), RFC 3339, or '2026-01-09 15:04[:05]'"},
 		&cli.StringFlag{Name: "until", Value: "now", Usage: "end of the window, likewise"},
-		&cli.StringFlag{Name: "tz", Usage: "time zone of times read and shown, e.g. Europe/Berlin (default: local)"},
+		tzFlag(),
 	}
+}
+
+func tzFlag() cli.Flag {
+	return &cli.StringFlag{Name: "tz", Usage: "time zone of times read and shown, e.g. Europe/Berlin (default: local)"}
 }
 
 // zone returns the time zone that --tz names.
