@@ -59,9 +59,7 @@ func (p *program) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if host != "" {
-		config.Hosts = append(config.Hosts, host)
-	}
+	config.Hosts = append(config.Hosts, host)
 	rs, err := openRecordings(c.Context, config.Databases...)
 	if err != nil {
 		return err
@@ -144,17 +142,15 @@ func tokenOf(c *cli.Context) (cycle.Secret, error) {
 
 // checkListen refuses to show the world what is recorded; a name that stands for
 // loopback alone is fine. It returns the host that the address names, which is one
-// of the names that the page goes by; "" for every address of the machine.
+// of the names that the page goes by; where that is every address of the machine,
+// the machine's own name.
 func checkListen(ctx context.Context, listen string, guarded bool) (host string, err error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil || port == "" {
 		return "", misuse("--listen %q is no address (use e.g. %s)", listen, defaultListen)
 	}
 	if guarded {
-		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-			host = ""
-		}
-		return host, nil
+		return orHostname(host), nil
 	}
 	var ips []netip.Addr
 	if host != "" {
@@ -194,13 +190,20 @@ func address(l net.Listener, tls bool) string {
 		scheme = "https"
 	}
 	host, port, _ := net.SplitHostPort(l.Addr().String())
-	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-		host = "localhost"
-		if name, err := os.Hostname(); err == nil {
-			host = name
-		}
+	return fmt.Sprintf("%s://%s/", scheme, net.JoinHostPort(orHostname(host), port))
+}
+
+// orHostname is the machine's name in place of a host that stands for all of its
+// addresses.
+func orHostname(host string) string {
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		return host
 	}
-	return fmt.Sprintf("%s://%s/", scheme, net.JoinHostPort(host, port))
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
 }
 
 // giveWay makes this process the one that waits when others want the processor:
