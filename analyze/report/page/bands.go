@@ -11,7 +11,7 @@ import (
 // bands draws a series' quantiles over time: an area from the median to p95, one on
 // to p99, one on to the longest, and the median as a line. Steps without timings
 // are gaps.
-func (h *history) bands(d *drawing, s *analyze.Trend, height int) {
+func (h *history) bands(d *drawing, s *analyze.Trend, height int, ms []moment) {
 	low, high := time.Duration(0), time.Duration(0)
 	for i := range s.Steps {
 		if st := &s.Steps[i]; st.Count > 0 {
@@ -29,7 +29,7 @@ func (h *history) bands(d *drawing, s *analyze.Trend, height int) {
 	}
 	sc := logScale(cycle.Millis(low), cycle.Millis(high))
 	f := frame{
-		height: height, scale: sc, ticks: sc.ticks(6), moments: h.moments, steps: h.time.Steps,
+		height: height, scale: sc, ticks: sc.ticks(6), moments: ms, steps: h.time.Steps,
 		unit:  func(v float64) string { return duration(time.Duration(v * 1e6)) },
 		label: fmt.Sprintf("how long %s took over time: median, p95, p99 and longest of every %s", name, stretch(h.time.Width)),
 	}

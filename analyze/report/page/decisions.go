@@ -192,7 +192,12 @@ func (h *history) rates(d *drawing) {
 	h.curves(d, "Upload limit", 90, rate, curve{"up", "c-up", true, func(p *analyze.Passage) *analyze.Spread { return &p.Upload.Rate }})
 }
 
-func milliseconds(v float64) string { return exact(v) + narrow + "ms" }
+func milliseconds(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	return exact(v) + narrow + "ms"
+}
 
 // decisionColumns are the numbers behind these pictures.
 func (h *history) decisionColumns() (cs []column) {

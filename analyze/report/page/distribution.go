@@ -12,7 +12,7 @@ import (
 
 // binsAcross is how many bins a distribution is drawn with, over all labels of a
 // loop: they share an axis, so that they can be compared.
-const binsAcross = 120
+const binsAcross = 180
 
 // span is what is drawn of the distributions: a logarithmic axis of time.
 type span struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strings"
 	"time"
 
 	"wanctl/analyze"
@@ -65,6 +66,34 @@ func (h *heat) place(v time.Duration) float64 {
 	return float64(r) + min(max(math.Log(float64(v)/float64(low))/math.Log(float64(high)/float64(low)), 0), 1)
 }
 
+// edgeTexts are the edges of the rows, for the pointer.
+func (h *heat) edgeTexts() string {
+	texts := make([]string, len(h.edges))
+	for i, e := range h.edges {
+		texts[i] = duration(e)
+	}
+	return strings.Join(texts, "|")
+}
+
+// sparse writes the counts, for the pointer: of each step, parted by semicolons,
+// the row and the count of each cell that has any.
+func (h *heat) sparse() string {
+	b := new(strings.Builder)
+	for i := range h.count[0] {
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		sep := ""
+		for r := range h.count {
+			if n := h.count[r][i]; n > 0 {
+				fmt.Fprintf(b, "%s%d:%d", sep, r, n)
+				sep = ","
+			}
+		}
+	}
+	return b.String()
+}
+
 // shade returns the shade of a count, 1 for the least; logarithmic, so that a
 // single slow cycle is seen beside a thousand.
 func (h *heat) shade(n int64) int {
@@ -90,7 +119,7 @@ func (h *history) heatMap() template.HTML {
 		height: height, moments: h.moments, steps: h.time.Steps,
 		label: fmt.Sprintf("how many cycles took how long, every %s", stretch(h.time.Width)),
 	}
-	d.add(`<div class="time heat" data-heat="%s-heat">`, h.id)
+	d.add(`<div class="time heat" data-numbers="%s-numbers">`, h.id)
 	d.add(`<div class="frame"><svg class="y" height="%d" aria-hidden="true">`, height)
 	ticks := scale{low: cycle.Millis(m.edges[0]), high: cycle.Millis(m.edges[rows]), log: true}
 	if ticks.low == 0 {
@@ -100,7 +129,8 @@ func (h *history) heatMap() template.HTML {
 		v := time.Duration(t * float64(time.Millisecond))
 		d.add(`<text x="100%%" y="%d" dy=".32em" text-anchor="end">%s</text>`, int(height*(1-m.place(v)/float64(rows))), escape(duration(v)))
 	}
-	d.add(`</svg><svg class="plot" height="%d" role="img" aria-label="%s" data-steps="%d">`, height, escape(f.label), h.time.Steps)
+	d.add(`</svg><svg class="plot" height="%d" role="img" aria-label="%s" data-steps="%d" data-edges="%s" data-counts="%s">`,
+		height, escape(f.label), h.time.Steps, escape(m.edgeTexts()), m.sparse())
 	d.add(`<svg viewBox="0 0 %d %d" preserveAspectRatio="none" width="100%%" height="%d"><g transform="translate(0 .5)">`, h.time.Steps, rows, height)
 	paths := make([]path, shades)
 	for r := range m.count {
@@ -166,25 +196,4 @@ func (h *history) heatNumbers(d *drawing) {
 		d.add("</tr>\n")
 	}
 	d.add(`</tbody></table></div></details>`)
-}
-
-// smallMultiples draws every label's quantiles over time, small.
-func (h *history) smallMultiples() template.HTML {
-	if len(h.trends) < 2 {
-		return ""
-	}
-	d := new(drawing)
-	d.add(`<div class="multiples">`)
-	for i := range h.trends {
-		s := &h.trends[i]
-		if s == h.shown {
-			continue
-		}
-		d.add(`<div class="time"><h4>%s</h4>`, escape(spanName(s.Part, s.Label, s.Target)))
-		h.bands(d, s, 90)
-		d.timeAxis(h.moments)
-		d.add(`</div>`)
-	}
-	d.add(`</div>`)
-	return d.html()
 }

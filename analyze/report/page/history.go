@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 
 	"wanctl/analyze"
@@ -20,6 +21,7 @@ type history struct {
 	course  *analyze.Course
 	dropped []int64 // by step
 	moments []moment
+	few     []moment // for a small picture
 	zone    *time.Location
 }
 
@@ -48,8 +50,20 @@ func newHistory(c *Content, i int, o *Options, id string) *history {
 			h.dropped[min(max(int(d.At.Sub(t.Since)/t.Width), 0), t.Steps-1)] += d.Count
 		}
 	}
-	h.moments = moments(t.Since, t.Step(t.Steps-1).Until, h.zone, ticksAcross)
+	until := t.Step(t.Steps - 1).Until
+	h.moments, h.few = moments(t.Since, until, h.zone, ticksAcross), moments(t.Since, until, h.zone, 3)
 	return h
+}
+
+// name names what is drawn.
+func (h *history) name() string {
+	switch {
+	case h.shown == nil:
+		return ""
+	case h.shown == h.total:
+		return "The whole cycle"
+	}
+	return spanName(h.shown.Part, h.shown.Label, h.shown.Target)
 }
 
 // begins tells when a step begins, as short as the length of the steps allows.
@@ -70,18 +84,47 @@ func (h *history) begins(i int) string {
 
 // pictures draws all that shares the time axis, and the table of its numbers.
 func (h *history) pictures() template.HTML {
-	if h.shown == nil {
+	if h.shown == nil || h.total == nil {
 		return ""
 	}
 	d := new(drawing)
 	d.add(`<div class="time" data-numbers="%s-numbers">`, h.id)
 	h.marks(d)
-	h.bands(d, h.shown, 210)
+	h.bands(d, h.shown, 210, h.moments)
 	d.timeAxis(h.moments)
 	h.decisions(d)
 	d.add(`</div>`)
+	if gaps := h.gaps(); gaps != "" {
+		d.add(`<p class="note">Nothing is on record from %s.</p>`, escape(gaps))
+	}
 	h.numbers(d)
 	return d.html()
+}
+
+// gaps tells from when to when no cycle is on record between others, to the step;
+// "" if there is no such stretch.
+func (h *history) gaps() string {
+	const most = 4
+	var gaps []string
+	last, more := -1, 0
+	for i := range h.total.Steps {
+		if h.total.Steps[i].Count == 0 {
+			continue
+		}
+		if last >= 0 && i > last+1 {
+			if len(gaps) < most {
+				gaps = append(gaps, h.begins(last+1)+" to "+h.begins(i))
+			} else {
+				more++
+			}
+		}
+		last = i
+	}
+	text := strings.Join(gaps, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(", and %d times more", more)
+	}
+	return text
 }
 
 // column is a column of the numbers behind the pictures.
@@ -93,8 +136,13 @@ type column struct {
 // numbers writes the table behind the pictures, a row per step: what is shown
 // under the pointer is read from it.
 func (h *history) numbers(d *drawing) {
-	columns := append(h.latencyColumns(), h.decisionColumns()...)
-	d.add(`<details class="numbers"><summary>Numbers, one row per %s</summary><div class="scroll"><table id="%s-numbers"><thead><tr><th scope="col">from</th>`, stretch(h.time.Width), h.id)
+	h.table(d, "Numbers", h.id+"-numbers", append(h.latencyColumns(), h.decisionColumns()...))
+}
+
+// table writes columns, a row per step.
+func (h *history) table(d *drawing, title, id string, columns []column) {
+	d.add(`<details class="numbers"><summary>%s, one row per %s</summary><div class="scroll"><table id="%s"><thead><tr><th scope="col">from</th>`,
+		title, stretch(h.time.Width), id)
 	for _, c := range columns {
 		d.add(`<th scope="col">%s</th>`, escape(c.head))
 	}
@@ -162,7 +210,7 @@ func (h *history) markKinds() (ks []markKind) {
 		{"overruns", "over", h.loop.Overruns, of(func(s *analyze.Step) int64 { return s.Over })},
 		{"failed", "failed", h.loop.Failed, of(func(s *analyze.Step) int64 { return s.Failed })},
 		{"missed", "missed", h.loop.Missed, of(func(s *analyze.Step) int64 { return s.Missed })},
-		{"not recorded", "dropped", h.loop.Dropped, func(i int) int64 { return h.dropped[i] }},
+		{"dropped", "dropped", h.loop.Dropped, func(i int) int64 { return h.dropped[i] }},
 	} {
 		if k.all > 0 {
 			ks = append(ks, k)

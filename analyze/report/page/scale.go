@@ -47,7 +47,7 @@ func (s scale) y(v float64) int { return int(math.Round((1 - s.share(v)) * full)
 
 // ticks returns round values on the scale, at most about n.
 func (s scale) ticks(n int) []float64 {
-	if s.log && s.high/s.low > 12 {
+	if s.log && s.high/s.low > 5 {
 		return s.decades(n)
 	}
 	step := roundStep((s.high - s.low) / float64(n))

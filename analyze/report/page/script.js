@@ -81,15 +81,33 @@
     tip.hidden = false;
     const w = tip.offsetWidth, h = tip.offsetHeight;
     tip.style.left = Math.max(4, x + 16 + w > innerWidth ? x - w - 16 : x + 16) + "px";
-    tip.style.top = Math.max(4, Math.min(y + 12, innerHeight - h - 8)) + "px";
+    const below = y ?? plot.getBoundingClientRect().top;
+    tip.style.top = Math.max(4, Math.min(below + 12, innerHeight - h - 8)) + "px";
   };
-  // lines are read from the table of numbers behind the picture.
+  // lines are read from the table of numbers behind the picture: all of a step's, or
+  // one column's; of a heat map the row under the pointer, or the fullest.
   const lines = (group, step, plot, y) => {
     const table = document.getElementById(group.dataset.numbers);
     const row = table?.tBodies[0].rows[step];
     if (!row) return null;
+    const when = row.cells[0].textContent;
+    if (plot.dataset.counts !== undefined) return [when, ...cells(plot, step, y)];
     const heads = [...table.tHead.rows[0].cells].map((c) => c.textContent);
-    return [row.cells[0].textContent, ...[...row.cells].slice(1).map((c, i) => [heads[i + 1], c.textContent]).filter(([, v]) => v !== "")];
+    const column = Number(group.dataset.column ?? 0);
+    if (column) return [when, ["p50 · p95 · p99 · longest, ms", row.cells[column].textContent || "none"]];
+    return [when, ...[...row.cells].slice(1).map((c, i) => [heads[i + 1], c.textContent]).filter(([, v]) => v !== "")];
+  };
+  const cells = (plot, step, y) => {
+    const edges = plot.dataset.edges.split("|");
+    const text = plot.dataset.counts.split(";")[step];
+    const all = text ? text.split(",").map((c) => c.split(":").map(Number)) : [];
+    const name = (r) => edges[r] + " to " + edges[r + 1];
+    const box = plot.getBoundingClientRect();
+    const under = y === null ? -1 : Math.floor((1 - (y - box.top) / box.height) * (edges.length - 1));
+    const cell = all.find(([r]) => r === under);
+    if (cell) return [[name(cell[0]), String(cell[1])]];
+    if (y !== null) return [["timings here", "0"]];
+    return all.sort((a, b) => b[1] - a[1]).slice(0, 6).map(([r, n]) => [name(r), String(n)]);
   };
   document.addEventListener("pointermove", (e) => {
     const plot = e.target.closest?.(".plot[data-steps]");
@@ -109,7 +127,7 @@
     const steps = Number(plot.dataset.steps), box = plot.getBoundingClientRect();
     const step = Math.min(steps - 1, Math.max(0, Number(plot.dataset.at ?? (by > 0 ? -1 : steps)) + by));
     plot.dataset.at = step;
-    show(plot, step, box.left + ((step + 0.5) / steps) * box.width, box.top + box.height / 2);
+    show(plot, step, box.left + ((step + 0.5) / steps) * box.width, null);
   });
   document.addEventListener("focusout", leave);
   document.addEventListener("scroll", leave, { passive: true });

@@ -27,7 +27,7 @@ func shareBar(l *analyze.Loop) template.HTML {
 	for _, p := range pieces {
 		d.add(`<rect class="%s" x="%s" width="%s" height="36"><title>%s %s</title></rect>`, p.class, share(at), share(p.share), p.name, percent(p.share))
 		if p.share >= 0.09 {
-			d.add(`<text class="on" x="%s" y="18" dx="8" dy=".34em">%s</text>`, share(at), p.name)
+			d.add(`<text class="on o-%[1]s" x="%[2]s" y="18" dx="8" dy=".34em">%[1]s</text>`, p.name, share(at))
 		}
 		at += p.share
 	}

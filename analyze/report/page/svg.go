@@ -62,6 +62,7 @@ func (d *drawing) open(f *frame) {
 	if f.name != "" {
 		d.add(`<text x="100%%" y="%d" dy=".32em" text-anchor="end">%s</text>`, f.height/2, escape(f.name))
 	}
+	f.thinOut()
 	for _, t := range f.ticks {
 		d.add(`<text x="100%%" y="%d" dy=".32em" text-anchor="end">%s</text>`, f.px(t), escape(f.unit(t)))
 	}
@@ -78,6 +79,18 @@ func (d *drawing) open(f *frame) {
 		x := share(m.at)
 		d.add(`<line class="grid" x1="%s" x2="%s" y2="%d"/>`, x, x, f.height)
 	}
+}
+
+// thinOut drops ticks that would touch the one below.
+func (f *frame) thinOut() {
+	const apart = 15 // px
+	var kept []float64
+	for _, t := range f.ticks {
+		if len(kept) == 0 || f.px(kept[len(kept)-1])-f.px(t) >= apart {
+			kept = append(kept, t)
+		}
+	}
+	f.ticks = kept
 }
 
 // px is a value's place in pixels from the top.

@@ -12,7 +12,7 @@ import (
 type verdict struct {
 	Good bool
 	Text string
-	Then []string // a sentence of each loop's bottleneck, and what taints the answer
+	Then []string // a sentence of each loop's bottleneck
 }
 
 // judge finds the verdict: what went wrong, most harmful first, or that nothing did.
@@ -21,18 +21,13 @@ func judge(a *analyze.Analysis) (v verdict) {
 		return verdict{Text: "Nothing was recorded in this window."}
 	}
 	var wrong []string
-	dropped := int64(0)
 	for i := range a.Loops {
 		l := &a.Loops[i]
 		wrong = append(wrong, troubles(l)...)
-		dropped += l.Dropped
 		if b := l.Bottleneck; b.Known {
 			v.Then = append(v.Then, fmt.Sprintf("%s waits longest on %s: %s of the cycle, %s priority.",
 				loopName(l), partPhrase(b.Value.Label), percent(b.Value.CriticalShare), b.Value.Priority))
 		}
-	}
-	if dropped > 0 {
-		v.Then = append(v.Then, plural(dropped, "cycle")+" run but not recorded: what is shown here does not hold them.")
 	}
 	if len(wrong) == 0 {
 		v.Good = true

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"html/template"
 	"strings"
+	"time"
 
 	"wanctl/analyze"
 	"wanctl/cycle"
@@ -12,17 +13,15 @@ import (
 
 // view is a Content in the words and pictures of the page.
 type view struct {
-	Title     string
-	Verdict   verdict
-	Asked     []fact
-	Loops     []loopView
-	Warnings  []string
-	Runs      []runView
-	Exact     bool
-	Error     string // how far quantiles may be from the exact ones
-	Made      string
-	Sampled   bool
-	StepWidth string
+	Title    string
+	Verdict  verdict
+	Asked    []fact
+	Loops    []loopView
+	Warnings []string
+	Runs     []runView
+	Exact    bool
+	Error    string // how far quantiles may be from the exact ones
+	Made     string
 }
 
 // fact is a figure with its name; Value is for those who compute with it.
@@ -35,9 +34,11 @@ type fact struct {
 // loopView is one loop.
 type loopView struct {
 	ID, Name string
-	Facts    []fact
+	Facts    []fact // how fast it was
+	Troubles []fact
 	Advice   []string
 	Empty    bool
+	Shown    string // what is drawn over time
 	Share    template.HTML
 	Table    table
 	Time     template.HTML
@@ -51,9 +52,8 @@ type loopView struct {
 func newView(c *Content, o *Options) *view {
 	a := c.Analysis
 	v := &view{
-		Title: title(a, o), Verdict: judge(a), Asked: asked(a, o), Warnings: a.Warnings, Exact: a.Exact,
+		Title: title(a, o), Verdict: judge(a), Asked: asked(c, o), Warnings: a.Warnings, Exact: a.Exact,
 		Error: fmt.Sprintf("%g"+narrow+"%%", analyze.MaxRelativeError*100), Runs: runViews(c, o), Made: made(o),
-		StepWidth: stretch(c.Timeline.Width),
 	}
 	ids := map[string]bool{}
 	for i := range a.Loops {
@@ -64,11 +64,12 @@ func newView(c *Content, o *Options) *view {
 
 func newLoopView(c *Content, i int, o *Options, ids map[string]bool) loopView {
 	l := &c.Analysis.Loops[i]
-	v := loopView{ID: id(l, ids), Name: loopName(l), Facts: facts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
+	v := loopView{ID: id(l, ids), Name: loopName(l), Facts: facts(l), Troubles: counts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
 	if v.Empty {
 		return v
 	}
 	h := newHistory(c, i, o, v.ID)
+	v.Shown = h.name()
 	v.Share = shareBar(l)
 	v.Table = summary(l)
 	v.Time = h.pictures()
@@ -103,7 +104,8 @@ func title(a *analyze.Analysis, o *Options) string {
 }
 
 // asked tells what was asked.
-func asked(a *analyze.Analysis, o *Options) []fact {
+func asked(c *Content, o *Options) []fact {
+	a := c.Analysis
 	names := make([]string, len(o.Databases))
 	for i, db := range o.Databases {
 		names[i] = printable(db)
@@ -117,7 +119,14 @@ func asked(a *analyze.Analysis, o *Options) []fact {
 	if len(names) > 0 {
 		facts = append([]fact{{Name: "Recording", Text: strings.Join(names, ", ")}}, facts...)
 	}
-	return append(facts, fact{Name: "Cycles", Text: count(a.Cycles())}, fact{Name: "Time zone", Text: o.zone().String()})
+	if begun := c.Timeline.Since; begun.After(w.Since) {
+		facts = append(facts, fact{Name: "On record from", Text: o.clock(begun)})
+	}
+	zone := o.zone().String()
+	if zone == time.Local.String() {
+		zone, _ = w.Until.In(time.Local).Zone()
+	}
+	return append(facts, fact{Name: "Time zone", Text: zone}, fact{Name: "Cycles", Text: count(a.Cycles())})
 }
 
 func made(o *Options) string {
@@ -136,8 +145,7 @@ func facts(l *analyze.Loop) (fs []fact) {
 	add := func(name, key, text, value string, bad bool) {
 		fs = append(fs, fact{Name: name, Key: key, Text: text, Value: value, Bad: bad})
 	}
-	number := func(name, key string, n int64, bad bool) { add(name, key, count(n), fmt.Sprint(n), bad && n > 0) }
-	number("Cycles", "cycles", l.Cycles, false)
+	add("Cycles", "cycles", count(l.Cycles), fmt.Sprint(l.Cycles), false)
 	if l.Budget > 0 {
 		add("Interval", "budget_ms", stretch(l.Budget), exact(cycle.Millis(l.Budget)), false)
 	}
@@ -154,10 +162,17 @@ func facts(l *analyze.Loop) (fs []fact) {
 		}
 		add("Headroom", "headroom_ms", headroom, exact(float64(l.Headroom.Value)/1e6), l.Headroom.Value < 0)
 	}
-	number("Overruns", "overruns", l.Overruns, true)
-	number("Failed", "failed", l.Failed, true)
-	number("Missed", "missed", l.Missed, true)
-	number("Not recorded", "dropped", l.Dropped, true)
+	return fs
+}
+
+// counts are a loop's counts of what should not be.
+func counts(l *analyze.Loop) (fs []fact) {
+	for _, f := range []struct {
+		name, key string
+		n         int64
+	}{{"Overruns", "overruns", l.Overruns}, {"Failed", "failed", l.Failed}, {"Missed slots", "missed", l.Missed}, {"Dropped", "dropped", l.Dropped}} {
+		fs = append(fs, fact{Name: f.name, Key: f.key, Text: count(f.n), Value: fmt.Sprint(f.n), Bad: f.n > 0})
+	}
 	return fs
 }
 

@@ -89,33 +89,48 @@ func newCycleView(e *analyze.Explained, o *Options) cycleView {
 			}
 		}
 		v.Bars = append(v.Bars, b)
-		if p.Part == cycle.RTT {
-			v.inside(c, cycle.Probe)
-		}
+		v.inside(c, p)
 	}
-	v.inside(c, cycle.Other)
 	return v
 }
 
-// inside adds the cycle's spans that lie inside its parts.
-func (v *cycleView) inside(c *cycle.Cycle, p cycle.Part) {
+// inside adds the cycle's spans that lie inside a part: the echoes in RTT, anything
+// else in the first part that holds most of it, or else in the whole.
+func (v *cycleView) inside(c *cycle.Cycle, p *analyze.Unusual) {
 	for i := range c.Spans {
 		s := &c.Spans[i]
-		if s.Part != p {
+		if holder := holderOf(c, s); holder != p.Part {
 			continue
 		}
 		b := barView{Name: spanName(s.Part, s.Label, s.Target), Inside: true}
-		if p == cycle.Probe && s.Outcome != cycle.OK {
+		if s.Part == cycle.Probe && s.Outcome != cycle.OK {
 			b.Took, b.Beyond = "lost", true
 		} else {
 			b.Took = duration(s.Duration)
-			b.Picture = waterfallBar(s.Offset, s.Duration, c.Total, "p-"+p.String(), 0)
+			b.Picture = waterfallBar(s.Offset, s.Duration, c.Total, "p-"+s.Part.String(), 0)
 			if s.Outcome != cycle.OK {
 				b.Note = s.Outcome.String()
 			}
 		}
 		v.Bars = append(v.Bars, b)
 	}
+}
+
+// holderOf returns the part that a span lies in; NumParts for the parts themselves.
+func holderOf(c *cycle.Cycle, s *cycle.Span) cycle.Part {
+	switch s.Part {
+	case cycle.Probe:
+		return cycle.RTT
+	case cycle.Other:
+		for _, p := range cycle.Stretches {
+			part := spanOfPart(c, p)
+			if shared := min(s.Offset+s.Duration, part.Offset+part.Duration) - max(s.Offset, part.Offset); shared > 0 && shared >= s.Duration/2 {
+				return p
+			}
+		}
+		return cycle.Total
+	}
+	return cycle.Part(cycle.NumParts)
 }
 
 func spanOfPart(c *cycle.Cycle, p cycle.Part) *cycle.Span {
@@ -133,9 +148,14 @@ func waterfallBar(from, length, whole time.Duration, class string, budget time.D
 	at := func(d time.Duration) float64 { return min(max(float64(d)/float64(max(whole, 1)), 0), 1) }
 	d := new(drawing)
 	x := min(at(from), 0.995)
-	d.add(`<svg class="wf" height="12" aria-hidden="true"><rect class="%s" x="%s" width="%s" y="1" height="10"/>`, class, share(x), share(max(at(from+length)-x, 0.004)))
+	y, height := 1, 10
+	if budget > 0 {
+		y, height = 4, 4
+	}
+	d.add(`<svg class="wf" height="12" aria-hidden="true"><rect class="%s" x="%s" width="%s" y="%d" height="%d"/>`,
+		class, share(x), share(max(at(from+length)-x, 0.004)), y, height)
 	if budget > 0 && budget < whole {
-		d.add(`<line class="budget" x1="%[1]s" x2="%[1]s" y2="12"/>`, share(at(budget)))
+		d.add(`<line class="limit" x1="%[1]s" x2="%[1]s" y2="12"><title>interval %[2]s</title></line>`, share(at(budget)), stretch(budget))
 	}
 	d.add(`</svg>`)
 	return d.html()
@@ -168,11 +188,14 @@ func decided(c *cycle.Cycle) string {
 		v    cycle.Maybe[float64]
 		unit string
 	}{
-		{"RTT", d.RTT, narrow + "ms"}, {"baseline", d.Baseline, narrow + "ms"}, {"load", d.Load, narrow + "ms"}, {"delta", d.Delta, narrow + "ms"},
+		{"RTT", d.RTT, narrow + "ms"},
+		{"baseline", d.Baseline, narrow + "ms"},
+		{"load", d.Load, narrow + "ms"},
+		{"delta", d.Delta, narrow + "ms"},
 		{"smoothed queue", d.Queue, " packets"},
 	} {
 		if f.v.Known {
-			facts = append(facts, fmt.Sprintf("%s %.1f%s", f.name, f.v.Value, f.unit))
+			facts = append(facts, f.name+" "+tenths(f.v.Value)+f.unit)
 		}
 	}
 	for _, f := range []struct {

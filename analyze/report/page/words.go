@@ -46,23 +46,22 @@ func digits(v float64) string {
 
 func pow10(n int) float64 { return [...]float64{1, 10, 100}[n] }
 
-// stretch shows a length of time without the zeros: "1h", "7d", "1h30m".
+// stretch shows a length of time without what is zero: "50 ms", "1 h 30 min", "7 d".
 func stretch(d time.Duration) string {
-	s := ""
-	if day := 24 * time.Hour; d >= day {
-		s, d = fmt.Sprintf("%dd", d/day), d%day
+	if d < time.Minute {
+		return duration(d)
 	}
-	if d == 0 && s != "" {
-		return s
+	var parts []string
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if n := d / u.unit; n > 0 {
+			parts = append(parts, strconv.FormatInt(int64(n), 10)+narrow+u.name)
+		}
+		d %= u.unit
 	}
-	t := d.String()
-	if strings.HasSuffix(t, "m0s") {
-		t = strings.TrimSuffix(t, "0s")
-	}
-	if strings.HasSuffix(t, "h0m") {
-		t = strings.TrimSuffix(t, "0m")
-	}
-	return s + t
+	return strings.Join(parts, " ")
 }
 
 // millis shows a duration in milliseconds, to the microsecond it was recorded in.
@@ -81,6 +80,14 @@ func grouped(s string) string {
 		whole += "." + fraction
 	}
 	return whole
+}
+
+// tenths shows a number with one place; what rounds to nothing has no sign.
+func tenths(v float64) string {
+	if s := strconv.FormatFloat(v, 'f', 1, 64); s != "-0.0" {
+		return s
+	}
+	return "0.0"
 }
 
 // exact shows a number as JSON does, for those who compute with it.
@@ -103,6 +110,8 @@ func percent(share float64) string {
 // rate shows bit/s.
 func rate(bps float64) string {
 	switch {
+	case bps == 0:
+		return "0"
 	case bps >= 999.5e6:
 		return digits(bps/1e9) + narrow + "Gbit/s"
 	case bps >= 999.5e3:

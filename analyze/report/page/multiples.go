@@ -1,0 +1,55 @@
+package page
+
+import (
+	"html/template"
+
+	"wanctl/analyze"
+	"wanctl/cycle"
+)
+
+// smallMultiples draws the quantiles of every label over time, small, and side by
+// side on the same axis of time.
+func (h *history) smallMultiples() template.HTML {
+	var drawn []*analyze.Trend
+	for i := range h.trends {
+		if s := &h.trends[i]; s != h.shown {
+			drawn = append(drawn, s)
+		}
+	}
+	if len(drawn) == 0 {
+		return ""
+	}
+	d := new(drawing)
+	d.add(`<div class="multiples">`)
+	for i, s := range drawn {
+		d.add(`<div class="time" data-numbers="%s-parts" data-column="%d"><h4>%s</h4>`, h.id, i+1, escape(spanName(s.Part, s.Label, s.Target)))
+		h.bands(d, s, 90, h.few)
+		d.timeAxis(h.few)
+		d.add(`</div>`)
+	}
+	d.add(`</div>`)
+	h.partNumbers(d, drawn)
+	return d.html()
+}
+
+// partNumbers writes the table behind them.
+func (h *history) partNumbers(d *drawing, drawn []*analyze.Trend) {
+	columns := make([]column, len(drawn))
+	for k, s := range drawn {
+		columns[k] = column{spanName(s.Part, s.Label, s.Target), func(i int) string {
+			st := &s.Steps[i]
+			if st.Count == 0 {
+				return ""
+			}
+			text := ""
+			for n, v := range [...]float64{cycle.Millis(st.P50), cycle.Millis(st.P95), cycle.Millis(st.P99), cycle.Millis(st.Max)} {
+				if n > 0 {
+					text += " · "
+				}
+				text += digits(v)
+			}
+			return text
+		}}
+	}
+	h.table(d, "Numbers: p50 · p95 · p99 · longest in ms", h.id+"-parts", columns)
+}
