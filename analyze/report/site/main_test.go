@@ -25,10 +25,15 @@ var fourteen = time.Date(2026, 1, 9, 14, 0, 0, 0, time.UTC)
 
 const fixed = "since=2026-01-09T14:00:00Z&until=2026-01-09T14:10:00Z"
 
-// record records n cycles at 20 Hz, from so many on.
+// record records n cycles at 20 Hz of a run that began at fourteen, from so many on.
 func record(t testing.TB, path string, from, n int) {
 	t.Helper()
-	s := storetest.NewSampler("wan1", fourteen, 7)
+	recordSince(t, path, fourteen, from, n)
+}
+
+func recordSince(t testing.TB, path string, began time.Time, from, n int) {
+	t.Helper()
+	s := storetest.NewSampler("wan1", began, 7)
 	s.Info.Source = "test"
 	cfg := store.DefaultConfig()
 	cfg.Path = path
@@ -81,4 +86,24 @@ func moveAside(path string) error {
 		return err
 	}
 	return nil
+}
+
+// recordTwo records two minutes of two WANs.
+func recordTwo(t testing.TB, path string, began time.Time) {
+	t.Helper()
+	cfg := store.DefaultConfig()
+	cfg.Path = path
+	for i, wan := range []string{"fibre", "lte"} {
+		s := storetest.NewSampler(wan, began.Add(time.Duration(i)*time.Millisecond), uint64(i))
+		s.Info.Source = "test"
+		if _, err := store.Import(t.Context(), cfg, func(yield func(*cycle.Cycle, error) bool) {
+			for range 2400 {
+				if !yield(s.Next(), nil) {
+					return
+				}
+			}
+		}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

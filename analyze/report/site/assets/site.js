@@ -10,26 +10,34 @@
 
   let asking = null; // what aborts the request under way
   let again = 0; // the timer of the next attempt
+  let missed = false; // news came meanwhile
   let trouble = ""; // what keeps the page from being up to date
 
   // show replaces what is on the page by what is on another; what somebody has
-  // opened or sorted, or stands on with the keyboard, stays so.
-  function show(page) {
+  // opened or sorted, or stands on with the keyboard, stays so; what is being typed
+  // gives way to a choice alone.
+  function show(page, chosen) {
     const open = [...main.querySelectorAll("details")].map((d) => d.open);
     const sorted = [...main.querySelectorAll("table[id] th[aria-sort]")].map((th) => [th.closest("table").id, th.cellIndex, th.ariaSort]);
-    const at = document.activeElement && main.contains(document.activeElement) ? document.activeElement.id : "";
+    const at = main.contains(document.activeElement) ? document.activeElement.id : "";
     document.title = page.title;
     main.replaceChildren(...page.querySelector("main").childNodes);
     for (const [table, column, way] of sorted) sort(id(table)?.tHead.rows[0].cells[column], way);
     main.querySelectorAll("details").forEach((d, i) => (d.open = Boolean(open[i])));
     if (at) id(at)?.focus({ preventScroll: true });
-    for (const name of ["presets", "links"]) id(name).replaceChildren(...page.getElementById(name).childNodes);
+    for (const mine of document.querySelectorAll("#presets a, #links a")) { // not replaced: one may have the keyboard
+      const theirs = page.getElementById(mine.parentNode.id).children[[...mine.parentNode.children].indexOf(mine)];
+      mine.href = theirs.getAttribute("href");
+      mine.toggleAttribute("aria-current", theirs.hasAttribute("aria-current"));
+    }
     for (const mine of form.elements) {
       const theirs = page.getElementById("choose").elements[mine.name];
       if (mine.tagName === "SELECT") {
+        const chosen = theirs.value; // a list that loses its options chooses others
         mine.replaceChildren(...theirs.childNodes);
+        mine.value = chosen;
         mine.closest("label").hidden = theirs.closest("label").hidden;
-      } else if (mine.tagName === "INPUT" && mine !== document.activeElement) mine.value = theirs.value;
+      } else if (mine.tagName === "INPUT" && (chosen || mine !== document.activeElement)) mine.value = theirs.value;
     }
     Object.assign(state().dataset, page.getElementById("state").dataset);
   }
@@ -43,6 +51,7 @@
   // for news alone, what is there stays until there is something better.
   async function load(chosen) {
     clearTimeout(again);
+    missed = false;
     asking?.abort();
     const mine = (asking = new AbortController());
     const slow = setTimeout(() => main.setAttribute("aria-busy", "true"), 200);
@@ -50,10 +59,10 @@
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: mine.signal });
       if (new URL(answer.url).pathname !== "/") return location.reload(); // to the login
       const text = await answer.text();
-      const later = answer.status === 503;
-      if (!later || chosen) show(new DOMParser().parseFromString(text, "text/html"));
+      if (answer.ok || chosen) show(new DOMParser().parseFromString(text, "text/html"), chosen);
+      const later = answer.status === 503 || !(answer.ok || chosen);
       trouble = later ? "busy, trying again" : "";
-      if (later) again = setTimeout(load, 1000 * (Number(answer.headers.get("Retry-After")) || 5));
+      if (later) again = setTimeout(load, 1000 * Number(answer.headers.get("Retry-After")) || RETRY);
     } catch (e) {
       if (e.name === "AbortError") return;
       trouble = "no answer, trying again";
@@ -64,6 +73,7 @@
         asking = null;
         main.removeAttribute("aria-busy");
         listen();
+        if (missed && newest !== state().dataset.newest) load(false);
       }
     }
   }
@@ -87,9 +97,10 @@
     const link = e.target.closest("a");
     if (!link || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
     e.preventDefault();
-    const place = [...id("presets").children].indexOf(link);
-    go(link.href);
-    link.closest("nav").children[place]?.focus();
+    // By the form: what else is chosen may not be in the link yet.
+    form.elements.since.value = link.textContent;
+    form.elements.until.value = "now";
+    form.requestSubmit();
   });
   addEventListener("popstate", () => load(true));
   document.addEventListener("click", (e) => {
@@ -119,6 +130,7 @@
         const news = JSON.parse(e.data);
         ahead = Date.now() - Date.parse(news.now);
         newest = news.newest.startsWith("0001") ? "" : news.newest;
+        missed = Boolean(asking);
         if (newest !== state().dataset.newest && !asking) load(false);
         tell();
       });
@@ -144,7 +156,7 @@
     if (s.dataset.follows === "true") {
       live = !trouble && stream?.readyState === EventSource.OPEN;
       text = trouble || (live ? "live" : "not live: connecting");
-      if (newest) text += ", newest record " + age(Date.now() - ahead - Date.parse(newest));
+      if (newest) text += ", newest " + age(Date.now() - ahead - Date.parse(newest));
     }
     if (s.textContent !== text) s.textContent = text;
     s.classList.toggle("live", live);
