@@ -123,7 +123,7 @@ func samplingOf(a *Analysis, t *Timeline) sampling {
 	}
 	perSecond = max(perSecond, float64(a.Cycles())/t.Window.Until.Sub(t.Window.Since).Seconds())
 	samples := int(mostRows / float64(t.Steps) / (s.stretch.Seconds() * perSecond)) // of each step
-	s.every = t.Width / time.Duration(max(samples, 1))
+	s.every = min(roundWidth(t.Width/time.Duration(max(samples, 1))), t.Width)
 	if s.every <= s.stretch {
 		return sampling{}
 	}

@@ -77,35 +77,48 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 	return groups, nil
 }
 
-// firstRecord returns a moment before which nothing was recorded in w; the zero
-// time if nothing was recorded at all.
+// firstRecord returns when the first cycle in w started, or the minute or hour that
+// it is counted in where it is no longer kept; the zero time if nothing was
+// recorded at all.
 func firstRecord(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
-	take := func(t time.Time) {
-		if first.IsZero() || t.Before(first) {
-			first = t
-		}
-	}
 	for _, s := range sources {
-		covered, err := covered(ctx, s, w, o)
+		of, err := firstOf(ctx, w, o, s)
 		if err != nil {
 			return first, err
 		}
-		for _, c := range covered {
-			for r, err := range s.Rollups(ctx, c) {
-				if err != nil {
-					return first, err
-				}
-				take(r.Start)
-				break
-			}
+		if first.IsZero() || !of.IsZero() && of.Before(first) {
+			first = of
 		}
-		for c, err := range s.Cycles(ctx, w) {
+	}
+	return first, nil
+}
+
+// firstOf is firstRecord of one source.
+func firstOf(ctx context.Context, w cycle.Window, o Options, s Source) (first time.Time, err error) {
+	covered, err := covered(ctx, s, w, o)
+	if err != nil {
+		return first, err
+	}
+	var counted cycle.Window // what the first cycle is counted in
+	for _, c := range covered {
+		for r, err := range s.Rollups(ctx, c) {
 			if err != nil {
 				return first, err
 			}
-			take(c.Start)
+			if first.IsZero() {
+				first, counted = r.Start, cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)}
+			}
 			break
 		}
+	}
+	for c, err := range s.Cycles(ctx, w) {
+		if err != nil {
+			return first, err
+		}
+		if first.IsZero() || c.Start.Before(counted.Until) {
+			first = c.Start
+		}
+		break
 	}
 	return first, nil
 }

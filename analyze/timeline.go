@@ -165,7 +165,7 @@ var widths = func() (ws []time.Duration) {
 		of   []time.Duration
 	}{
 		{time.Millisecond, []time.Duration{10, 20, 50, 100, 200, 500}},
-		{time.Second, []time.Duration{1, 2, 3, 4, 5, 6, 10, 12, 15, 20}},
+		{time.Second, []time.Duration{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30}},
 		{time.Minute, []time.Duration{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30}},
 		{time.Hour, []time.Duration{1, 2, 3, 4, 6, 8, 12}},
 	} {

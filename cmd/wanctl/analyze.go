@@ -27,6 +27,8 @@ func (p *program) analyzeCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "analyze",
 		Usage: "where the time of the cycles goes: counts, quantiles, shares, the bottleneck",
+		Description: "--format html --output report.html writes a page to look at: one file that needs nothing from elsewhere, with latency, " +
+			"zones, RTT and rates over time, heat maps, distributions, the reflectors side by side and the slowest cycles.",
 		Flags: slices.Concat(windowFlags(), loopFlags(), []cli.Flag{
 			dbFlag(), configFlag(), outputFlag(),
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "text, json, csv, markdown, or html: a page to look at"},
@@ -91,6 +93,9 @@ func (p *program) analyze(c *cli.Context) error {
 	layout := layouts[format]
 	if layout == nil && format != "html" {
 		return misuse("--format %q is none (use text, json, csv, markdown or html)", format)
+	}
+	if format == "html" && c.String("output") == "" && isTerminal(p.stdout) {
+		return misuse("a page is nothing for a terminal: give --output report.html and open that")
 	}
 	conditions, err := parseAll(c.StringSlice("fail-if"), analyze.ParseCondition)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 )
 
 // deadline bounds a test's time in the browser.
-const deadline = 2 * time.Minute
+const deadline = 3 * time.Minute
 
 // programs are the names that the browser goes by.
 var programs = []string{"chromium", "chromium-browser", "google-chrome"}
@@ -152,9 +152,9 @@ func (p *Page) Do(actions ...chromedp.Action[chromedp.Void]) {
 }
 
 // Eval evaluates JavaScript on a page, as a value of T by way of JSON.
-func Eval[T any](p *Page, expression string) T {
+func Eval[T any](p *Page, expression string, options ...chromedp.EvaluateOption) T {
 	p.t.Helper()
-	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, options...))
 	if err != nil {
 		p.t.Fatalf("%s: %v", expression, err)
 	}

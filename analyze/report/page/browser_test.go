@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +46,56 @@ func TestInABrowser(t *testing.T) {
 	t.Run("its numbers are those of JSON", func(t *testing.T) { sameNumbers(t, p, c) })
 	t.Run("its tables sort", func(t *testing.T) { sorts(t, p) })
 	t.Run("values show under the pointer and by keyboard", func(t *testing.T) { hovers(t, p) })
+	t.Run("what was chosen outlives a new body", func(t *testing.T) { renews(t, p) })
+	if errs := p.Errors(); len(errs) > 0 {
+		t.Errorf("the console says %s", strings.Join(errs, "\n"))
+	}
+	t.Run("it works under a strict content security policy", func(t *testing.T) { strict(t, b, c) })
+}
+
+// renews replaces the body, as a live page does.
+func renews(t *testing.T, p *browser.Page) {
+	state := browser.Eval[[]string](p, `new Promise(done => {
+		const report = document.getElementById("report");
+		document.getElementById("autorate-wan1-parts-box").open = true;
+		setTimeout(() => { // the event of it comes later
+			report.innerHTML = report.innerHTML.replaceAll(" open=\"\"", "").replaceAll(/ aria-sort="\w+"/g, "");
+			setTimeout(() => done([
+				String(document.getElementById("autorate-wan1-parts-box").open),
+				document.querySelector("#autorate-wan1-summary thead th:nth-child(10)").ariaSort,
+				String(document.querySelectorAll("#autorate-wan1-summary thead th:nth-child(10) button").length),
+			]), 50);
+		}, 50);
+	})`, chromedp.EvalAwaitPromise)
+	if want := []string{"true", "ascending", "1"}; !slices.Equal(state, want) {
+		t.Errorf("open, sorted, with so many buttons: %v, want %v", state, want)
+	}
+}
+
+// strict serves the page under a policy that allows nothing but what has the nonce.
+func strict(t *testing.T, b *browser.Browser, c *Content) {
+	const nonce = "bm90IHJhbmRvbSBoZXJl"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+"'; base-uri 'none'; form-action 'none'")
+		o := fixed(t)
+		o.Nonce = nonce
+		if err := Write(w, c, o); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	p := b.Visit(server.URL+"/", browser.View{Width: 1280, Height: 900})
+	if n := browser.Eval[int](p, `document.querySelectorAll("#autorate-wan1-summary thead button").length`); n != len(summaryHeads) {
+		t.Errorf("%d buttons: the script does not run", n)
+	}
+	if color := browser.Eval[string](p, `getComputedStyle(document.querySelector("#autorate-wan1 .plot .median")).stroke`); color != "rgb(0, 80, 127)" {
+		t.Errorf("the median is drawn in %s: the style sheet is not taken", color)
+	}
+	hovers(t, p)
 	if errs := p.Errors(); len(errs) > 0 {
 		t.Errorf("the console says %s", strings.Join(errs, "\n"))
 	}
@@ -169,7 +221,6 @@ func hovers(t *testing.T, p *browser.Page) {
 	if !strings.HasPrefix(tip, row) || !strings.Contains(tip, "p99 ms") {
 		t.Errorf("the pointer on the second step, %s, shows %q", row, tip)
 	}
-	p.Screenshot("report-pointer")
 	tip = browser.Eval[string](p, `(() => {
 		const plot = document.querySelector("#autorate-wan1 .heat .plot");
 		plot.focus();

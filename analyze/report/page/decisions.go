@@ -21,8 +21,9 @@ func (h *history) decisions(d *drawing) {
 	h.rates(d)
 	d.timeAxis(h.moments)
 	if c.Every > 0 {
-		d.add(`<p class="note">Zones, RTT and rates are sampled: %s of every %s, %s of %s. What is longer than the time between shows; what is shorter may not.
-Everything above them counts every cycle.</p>`, stretch(c.Stretch), stretch(c.Every.Round(1e6)), count(c.Cycles), plural(h.loop.Cycles, "cycle"))
+		d.add(`<p class="note">Zones, RTT and rates are sampled: %s of every %s, %s of %s. What lasted longer than %s is in it, what was shorter may not be.
+Latency and marks count every cycle.</p>`, stretch(c.Stretch), stretch(c.Every),
+			count(c.Cycles), plural(h.loop.Cycles, "cycle"), stretch(c.Every))
 	}
 }
 

@@ -114,7 +114,7 @@ func distributions(l *analyze.Loop) template.HTML {
 	d.add(`<div class="name"></div><div>`)
 	sp.axis(d)
 	d.add(`</div><div></div></div>`)
-	distributionNumbers(d, &sp, ss)
+	distributionNumbers(d, &sp, ss, id(l))
 	return d.html()
 }
 
@@ -153,8 +153,9 @@ func (sp *span) distribution(d *drawing, s *analyze.Span) {
 	d.add(`</svg>`)
 }
 
-func distributionNumbers(d *drawing, sp *span, ss []*analyze.Span) {
-	d.add(`<details class="numbers"><summary>Numbers: timings by length</summary><div class="scroll"><table><thead><tr><th scope="col">label</th>`)
+func distributionNumbers(d *drawing, sp *span, ss []*analyze.Span, id string) {
+	d.details(id+"-distributions", "Numbers: timings by length")
+	d.add(`<thead><tr><th scope="col">label</th>`)
 	for _, h := range []string{"from ms", "below ms", "timings", "share"} {
 		d.add(`<th scope="col">%s</th>`, h)
 	}

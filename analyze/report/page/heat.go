@@ -174,8 +174,8 @@ func (h *history) heatNumbers(d *drawing) {
 	const across, down = 24, 10
 	m := heatOf(h.shown, down)
 	per := (h.time.Steps + across - 1) / across
-	d.add(`<details class="numbers"><summary>Numbers: timings by length, one row per %s</summary><div class="scroll"><table><thead><tr><th scope="col">from</th>`,
-		stretch(time.Duration(per)*h.time.Width))
+	d.details(h.id+"-heat", "Numbers: timings by length, one row per "+stretch(time.Duration(per)*h.time.Width))
+	d.add(`<thead><tr><th scope="col">from</th>`)
 	for r := range m.count {
 		d.add(`<th scope="col">from %s</th>`, escape(duration(m.edges[r])))
 	}

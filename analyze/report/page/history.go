@@ -71,7 +71,7 @@ func (h *history) begins(i int) string {
 	layout := "15:04:05"
 	switch first, last := h.time.Since.In(h.zone), h.time.Step(h.time.Steps-1).Until.In(h.zone); {
 	case h.time.Width >= 24*time.Hour:
-		layout = "2006-01-02"
+		layout = "2006-01-02 15:04"
 	case last.Sub(first) > 24*time.Hour:
 		layout = "Mon 2 Jan 15:04"
 	case h.time.Width >= time.Minute:
@@ -141,8 +141,8 @@ func (h *history) numbers(d *drawing) {
 
 // table writes columns, a row per step.
 func (h *history) table(d *drawing, title, id string, columns []column) {
-	d.add(`<details class="numbers"><summary>%s, one row per %s</summary><div class="scroll"><table id="%s"><thead><tr><th scope="col">from</th>`,
-		title, stretch(h.time.Width), id)
+	d.details(id, fmt.Sprintf("%s, one row per %s", title, stretch(h.time.Width)))
+	d.add(`<thead><tr><th scope="col">from</th>`)
 	for _, c := range columns {
 		d.add(`<th scope="col">%s</th>`, escape(c.head))
 	}

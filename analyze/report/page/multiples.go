@@ -7,13 +7,22 @@ import (
 	"wanctl/cycle"
 )
 
+// mostMultiples bounds how many labels are drawn: a recording of another program
+// may have any number.
+const mostMultiples = 24
+
 // smallMultiples draws the quantiles of every label over time, small, and side by
 // side on the same axis of time.
 func (h *history) smallMultiples() template.HTML {
 	var drawn []*analyze.Trend
+	more := 0
 	for i := range h.trends {
-		if s := &h.trends[i]; s != h.shown {
+		switch s := &h.trends[i]; {
+		case s == h.shown:
+		case len(drawn) < mostMultiples:
 			drawn = append(drawn, s)
+		default:
+			more++
 		}
 	}
 	if len(drawn) == 0 {
@@ -28,6 +37,9 @@ func (h *history) smallMultiples() template.HTML {
 		d.add(`</div>`)
 	}
 	d.add(`</div>`)
+	if more > 0 {
+		d.add(`<p class="note">%s more are in the table above.</p>`, plural(int64(more), "label"))
+	}
 	h.partNumbers(d, drawn)
 	return d.html()
 }

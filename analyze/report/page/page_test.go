@@ -50,8 +50,8 @@ func fixed(t *testing.T) Options {
 
 func TestTheBodyOfASmallPage(t *testing.T) {
 	t.Parallel()
-	e := newEvening(t, 6*time.Minute, "wan1", "reflector.example")
-	c, err := Gather(t.Context(), cycle.Window{Since: dusk, Until: dusk.Add(6 * time.Minute)}, analyze.Options{Daemon: cycle.Autorate}, e)
+	e := newEvening(t, 3*time.Minute, "wan1", "reflector.example")
+	c, err := Gather(t.Context(), cycle.Window{Since: dusk, Until: dusk.Add(3 * time.Minute)}, analyze.Options{Daemon: cycle.Autorate}, e)
 	if err != nil {
 		t.Fatal(err)
 	}

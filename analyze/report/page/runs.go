@@ -3,16 +3,18 @@ package page
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"wanctl/analyze"
 	"wanctl/cycle"
 )
 
 // runView is one start of a daemon: its environment and its settings.
 type runView struct {
-	Name     string
+	ID, Name string
 	Facts    []fact
 	Settings []fact
 	Router   []fact
@@ -25,7 +27,10 @@ func runViews(c *Content, o *Options) (vs []runView) {
 	runs := slices.Clone(c.Timeline.Runs)
 	slices.SortStableFunc(runs, func(a, b *cycle.Run) int { return b.Started.Compare(a.Started) })
 	for _, r := range runs[:min(len(runs), mostRuns)] {
-		v := runView{Name: printable(string(r.Daemon) + " " + r.WAN)}
+		v := runView{
+			ID:   fmt.Sprintf("run-%s-%d", id(&analyze.Loop{Daemon: r.Daemon, WAN: r.WAN}), r.Started.UnixMicro()),
+			Name: printable(string(r.Daemon) + " " + r.WAN),
+		}
 		add := func(name, text string) {
 			if text != "" {
 				v.Facts = append(v.Facts, fact{Name: name, Text: printable(text)})

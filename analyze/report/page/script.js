@@ -7,8 +7,17 @@
     return v === "" ? NaN : Number(v);
   };
 
-  // ---- sorting
+  // ---- what was chosen: it outlives a replaced body
+  const chosen = { open: new Set(), sorts: new Map() };
+  document.addEventListener("toggle", (e) => {
+    const id = e.target.id;
+    if (id) e.target.open ? chosen.open.add(id) : chosen.open.delete(id);
+  }, true);
   const prepare = () => {
+    for (const id of chosen.open) {
+      const details = document.getElementById(id);
+      if (details) details.open = true;
+    }
     for (const th of document.querySelectorAll("table.sortable thead th")) {
       if (th.querySelector("button")) continue;
       const b = document.createElement("button");
@@ -17,12 +26,18 @@
       th.append(b);
     }
     for (const plot of document.querySelectorAll(".plot[data-steps]")) plot.tabIndex = 0;
+    for (const [id, [column, up]] of chosen.sorts) {
+      const th = document.getElementById(id)?.tHead.rows[0].cells[column];
+      if (th && !th.ariaSort) sort(th, up);
+    }
   };
-  const sort = (th) => {
+
+  // ---- sorting
+  const sort = (th, up) => {
     const table = th.closest("table");
     const column = [...th.parentNode.children].indexOf(th);
     const words = th.classList.contains("w");
-    const up = th.ariaSort ? th.ariaSort !== "ascending" : words;
+    chosen.sorts.set(table.id, [column, up]);
     for (const other of th.parentNode.children) other.removeAttribute("aria-sort");
     th.ariaSort = up ? "ascending" : "descending";
     const rows = [...table.tBodies[0].rows];
@@ -37,7 +52,7 @@
   };
   document.addEventListener("click", (e) => {
     const th = e.target.closest?.("table.sortable thead th");
-    if (th) sort(th);
+    if (th) sort(th, th.ariaSort ? th.ariaSort !== "ascending" : th.classList.contains("w"));
   });
 
   // ---- values under the pointer
@@ -132,6 +147,6 @@
   document.addEventListener("focusout", leave);
   document.addEventListener("scroll", leave, { passive: true });
 
-  new MutationObserver(prepare).observe(document.getElementById("report"), { childList: true, subtree: true });
+  new MutationObserver(prepare).observe(document.getElementById("report"), { childList: true });
   prepare();
 })();

@@ -98,6 +98,12 @@ func (f *frame) px(v float64) int { return (f.scale.y(v)*f.height + full/2) / fu
 
 func (d *drawing) close() { d.add(`</svg></div>`) }
 
+// details begins a table of numbers that is folded away until it is asked for; the
+// table has the id.
+func (d *drawing) details(id, title string) {
+	d.add(`<details class="numbers" id="%[1]s-box"><summary>%[2]s</summary><div class="scroll"><table id="%[1]s">`, id, escape(title))
+}
+
 // timeAxis writes the moments under a stack of frames.
 func (d *drawing) timeAxis(ms []moment) {
 	d.add(`<div class="frame axis" aria-hidden="true"><svg class="y" height="18"></svg><svg class="plot" height="18">`)

@@ -19,6 +19,7 @@ type view struct {
 	Loops    []loopView
 	Warnings []string
 	Runs     []runView
+	MoreRuns int // that are not shown
 	Exact    bool
 	Error    string // how far quantiles may be from the exact ones
 	Made     string
@@ -53,18 +54,17 @@ func newView(c *Content, o *Options) *view {
 	a := c.Analysis
 	v := &view{
 		Title: title(a, o), Verdict: judge(a), Asked: asked(c, o), Warnings: a.Warnings, Exact: a.Exact,
-		Error: fmt.Sprintf("%g"+narrow+"%%", analyze.MaxRelativeError*100), Runs: runViews(c, o), Made: made(o),
+		Error: fmt.Sprintf("%g"+narrow+"%%", analyze.MaxRelativeError*100), Runs: runViews(c, o), MoreRuns: max(len(c.Timeline.Runs)-mostRuns, 0), Made: made(o),
 	}
-	ids := map[string]bool{}
 	for i := range a.Loops {
-		v.Loops = append(v.Loops, newLoopView(c, i, o, ids))
+		v.Loops = append(v.Loops, newLoopView(c, i, o))
 	}
 	return v
 }
 
-func newLoopView(c *Content, i int, o *Options, ids map[string]bool) loopView {
+func newLoopView(c *Content, i int, o *Options) loopView {
 	l := &c.Analysis.Loops[i]
-	v := loopView{ID: id(l, ids), Name: loopName(l), Facts: facts(l), Troubles: counts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
+	v := loopView{ID: id(l), Name: loopName(l), Facts: facts(l), Troubles: counts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
 	if v.Empty {
 		return v
 	}
@@ -81,21 +81,19 @@ func newLoopView(c *Content, i int, o *Options, ids map[string]bool) loopView {
 	return v
 }
 
-// id makes a loop's name an id: the same for the same name.
-func id(l *analyze.Loop, taken map[string]bool) string {
-	name := strings.ToLower(l.String())
+// id makes a loop's name an id: always the same for a name, and never that of another.
+func id(l *analyze.Loop) string {
 	plain := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '-'
-	}, name)
-	if plain != strings.ReplaceAll(l.String(), " ", "-") || taken[plain] {
+	}, string(l.Daemon)+"-"+l.WAN)
+	if plain != string(l.Daemon)+"-"+l.WAN {
 		h := fnv.New32a()
 		h.Write([]byte(l.String()))
 		plain = fmt.Sprintf("%.40s-%08x", plain, h.Sum32())
 	}
-	taken[plain] = true
 	return plain
 }
 
