@@ -13,18 +13,15 @@
   let missed = false; // news came meanwhile
   let trouble = ""; // what keeps the page from being up to date
 
-  // show replaces what is on the page by what is on another; what somebody has
-  // opened or sorted, or stands on with the keyboard, stays so; what is being typed
-  // gives way to a choice alone.
+  // show replaces what is on the page by what is on another. What has the keyboard
+  // keeps it, and what is being typed gives way to a choice alone; what was opened
+  // and sorted is for the report's own script.
   function show(page, chosen) {
-    const open = [...main.querySelectorAll("details")].map((d) => d.open);
-    const sorted = [...main.querySelectorAll("table[id] th[aria-sort]")].map((th) => [th.closest("table").id, th.cellIndex, th.ariaSort]);
-    const at = main.contains(document.activeElement) ? document.activeElement.id : "";
+    const places = () => [...main.querySelectorAll("a, button, summary, [tabindex]")];
+    const at = places().indexOf(document.activeElement);
     document.title = page.title;
     main.replaceChildren(...page.querySelector("main").childNodes);
-    for (const [table, column, way] of sorted) sort(id(table)?.tHead.rows[0].cells[column], way);
-    main.querySelectorAll("details").forEach((d, i) => (d.open = Boolean(open[i])));
-    if (at) id(at)?.focus({ preventScroll: true });
+    if (at >= 0) queueMicrotask(() => places()[at]?.focus({ preventScroll: true })); // after that script
     for (const mine of document.querySelectorAll("#presets a, #links a")) { // not replaced: one may have the keyboard
       const theirs = page.getElementById(mine.parentNode.id).children[[...mine.parentNode.children].indexOf(mine)];
       mine.href = theirs.getAttribute("href");
@@ -40,11 +37,6 @@
       } else if (mine.tagName === "INPUT" && (chosen || mine !== document.activeElement)) mine.value = theirs.value;
     }
     Object.assign(state().dataset, page.getElementById("state").dataset);
-  }
-
-  // sort has the report's script sort a table as it was.
-  function sort(th, way) {
-    for (let i = 0; th && i < 2 && th.ariaSort !== way; i++) th.click();
   }
 
   // load fetches the page of an address. What somebody chose is shown whatever comes;
