@@ -35,6 +35,7 @@ type conn struct {
 	tls   *libc.TLS
 	db    uintptr
 	stmts []*stmt // to be finalized
+	spare []*stmt // of those, what was done with and may be asked for again
 
 	mu   sync.Mutex // held by interrupt and close
 	gone bool
@@ -177,8 +178,17 @@ func (c *conn) words(sql string) (words []string, err error) {
 	}
 }
 
-// forget finalizes a statement that is not needed again.
+// mostSpare bounds how many statements are kept for the next time.
+const mostSpare = 8
+
+// forget takes back a statement that is done with: it is kept for the next time,
+// for to prepare one takes longer than to read some cycles with it, or finalized.
 func (c *conn) forget(s *stmt) {
+	if len(c.spare) < mostSpare {
+		s.reset()
+		c.spare = append(c.spare, s)
+		return
+	}
 	s.finalize()
 	for i := range c.stmts {
 		if c.stmts[i] == s {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -12,6 +13,7 @@ import (
 // time: in steady state nothing is allocated.
 type stmt struct {
 	c      *conn
+	sql    string
 	handle uintptr
 	bufs   []buffer // by parameter
 }
@@ -24,6 +26,11 @@ type buffer struct {
 
 // prepare returns a statement; the connection finalizes it when it is closed.
 func (c *conn) prepare(sql string) (*stmt, error) {
+	if i := slices.IndexFunc(c.spare, func(s *stmt) bool { return s.sql == sql }); i >= 0 {
+		s := c.spare[i]
+		c.spare = slices.Delete(c.spare, i, i+1)
+		return s, nil
+	}
 	text, err := libc.CString(sql)
 	if err != nil {
 		return nil, err
@@ -34,7 +41,7 @@ func (c *conn) prepare(sql string) (*stmt, error) {
 	if rc := sqlite3.Xsqlite3_prepare_v2(c.tls, c.db, text, -1, p, 0); rc != sqlite3.SQLITE_OK {
 		return nil, c.error(rc)
 	}
-	s := &stmt{c: c, handle: *(*uintptr)(pointer(p))}
+	s := &stmt{c: c, sql: sql, handle: *(*uintptr)(pointer(p))}
 	c.stmts = append(c.stmts, s)
 	return s, nil
 }
