@@ -57,6 +57,7 @@ func TestTheSameQuestionIsAnsweredOnce(t *testing.T) {
 			t.Errorf("%q: it is remembered for too long", got)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(d.answers) != 0 {
 			t.Errorf("%d answers are kept for nobody", len(d.answers))
 		}
@@ -183,6 +184,7 @@ func TestAnswersAreBounded(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		synctest.Wait()
 		if len(d.answers) > d.most {
 			t.Errorf("%d answers are kept", len(d.answers))
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,19 @@ import (
 	"wanctl/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// sharedFolder holds the recording that most tests read and none writes.
+var sharedFolder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if sharedFolder, err = os.MkdirTemp("", "wanctl-site"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(sharedFolder)
+		os.Exit(code)
+	}))
+}
 
 // fourteen is when the recordings of these tests begin, and fixed is the query of a
 // window that holds them.
@@ -49,13 +62,15 @@ func recordSince(t testing.TB, path string, began time.Time, from, n int) {
 	}
 }
 
-// recorded returns the path of a recording of three minutes.
+// recorded returns the path of a recording of three minutes, not to be written.
 func recorded(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "profile.db")
-	record(t, path, 0, 3600)
+	path := filepath.Join(sharedFolder, "profile.db")
+	once.Do(func() { record(t, path, 0, 3600) })
 	return path
 }
+
+var once sync.Once
 
 func openReader(ctx context.Context, path string) (Recording, error) {
 	return store.OpenReader(ctx, path)
