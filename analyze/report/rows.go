@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,6 +153,33 @@ func bit(b bool) int64 {
 		return 1
 	}
 	return 0
+}
+
+// Write lays out all cycles, under the header row; without any it writes nothing
+// and returns ErrNothing.
+func (r *Rows) Write(w io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
+	var buf []byte
+	some := false
+	for c, err := range cycles {
+		if err != nil {
+			return err
+		}
+		if !some {
+			some, buf = true, r.AppendHead(buf)
+		}
+		buf = r.Append(buf, c, func(b []byte) []byte { return b })
+		if len(buf) >= 1<<16 {
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
+	}
+	if !some {
+		return ErrNothing
+	}
+	_, err := w.Write(buf)
+	return err
 }
 
 // AppendHead appends the header row; JSON Lines have none.

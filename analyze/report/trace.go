@@ -18,6 +18,8 @@ import (
 // the events of one track may only nest. RTT, rates and lateness are counters.
 // Times are microseconds since the first cycle, which otherData tells.
 //
+// Without any cycle nothing is written, and the error is ErrNothing.
+//
 // The format is that of Google's "Trace Event Format" document, phases M, X and C.
 func Trace(w io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
 	t := &tracer{w: w, pids: map[[2]string]int{}}
@@ -30,11 +32,10 @@ func Trace(w io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
 			return t.err
 		}
 	}
-	end := "\n]}\n"
 	if !t.begun {
-		end = `{"traceEvents":[]}` + "\n"
+		return ErrNothing
 	}
-	_, err := io.WriteString(w, end)
+	_, err := io.WriteString(w, "\n]}\n")
 	return err
 }
 

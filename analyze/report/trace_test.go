@@ -93,13 +93,18 @@ func TestTraceOfManyCyclesNests(t *testing.T) {
 	}
 }
 
-func TestTraceOfNothingIsWhole(t *testing.T) {
+func TestNothingIsWrittenOfNothing(t *testing.T) {
 	t.Parallel()
-	b := new(bytes.Buffer)
-	if err := report.Trace(b, cyclesOf(new(recording))); err != nil {
+	rows, err := report.NewRows("spans")
+	if err != nil {
 		t.Fatal(err)
 	}
-	checkTrace(t, b.Bytes())
+	for _, write := range []func(io.Writer, iter.Seq2[*cycle.Cycle, error]) error{report.Trace, rows.Write} {
+		b := new(bytes.Buffer)
+		if err := write(b, cyclesOf(new(recording))); !errors.Is(err, report.ErrNothing) || b.Len() > 0 {
+			t.Errorf("%v, and wrote %q", err, b)
+		}
+	}
 }
 
 func TestTraceEndsWithTheError(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -272,15 +271,6 @@ func (rs *recordings) wrap(err error) error {
 
 // nothing says that nothing was recorded in a window, and when something was.
 func (rs *recordings) nothing(ctx context.Context, w cycle.Window, o analyze.Options, loc *time.Location) error {
-	b := new(bytes.Buffer)
-	b.WriteString("nothing recorded")
-	if o.Daemon != "" {
-		fmt.Fprintf(b, " of %s", o.Daemon)
-	}
-	if o.WAN != "" {
-		fmt.Fprintf(b, " of WAN %q", o.WAN)
-	}
-	fmt.Fprintf(b, " in %s from %s to %s", strings.Join(rs.paths, ", "), moment(w.Since, loc), moment(w.Until, loc))
 	var newest time.Time
 	for _, r := range rs.readers {
 		t, err := r.Newest(ctx)
@@ -291,12 +281,7 @@ func (rs *recordings) nothing(ctx context.Context, w cycle.Window, o analyze.Opt
 			newest = t
 		}
 	}
-	if newest.IsZero() {
-		b.WriteString("; there are no records at all: is recorder.path of the daemons this file?")
-	} else {
-		fmt.Fprintf(b, "; the newest record is of %s: use --since and --until to reach it", moment(newest, loc))
-	}
-	return errors.New(b.String())
+	return report.Nothing(w, o, newest, report.Options{Databases: rs.paths, Zone: loc})
 }
 
 // moment shows a time in a zone.

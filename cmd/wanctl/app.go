@@ -34,7 +34,7 @@ func (p *program) verbs() []*cli.Command {
 	return []*cli.Command{
 		p.setupCommand(), p.doctorCommand(),
 		p.autorateCommand(), p.steeringCommand(),
-		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(), p.topCommand(),
+		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(), p.topCommand(), p.serveCommand(),
 		p.dbCommand(), p.importCommand(), p.replayCommand(),
 		p.simulateCommand(), p.demoCommand(), p.versionCommand(),
 	}

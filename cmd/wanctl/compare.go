@@ -33,15 +33,6 @@ func (p *program) compareCommand() *cli.Command {
 	}
 }
 
-func tzFlag() cli.Flag {
-	for _, f := range windowFlags() {
-		if f.Names()[0] == "tz" {
-			return f
-		}
-	}
-	panic("windowFlags has no --tz")
-}
-
 func (p *program) compare(c *cli.Context) error {
 	loc, err := zone(c)
 	if err != nil {
@@ -192,10 +183,10 @@ func parseWindow(s string, now time.Time, loc *time.Location) (w cycle.Window, e
 	if !ok {
 		return w, fmt.Errorf("%q is no window (use two times with .. between them, such as 24h..12h or 2026-01-08..2026-01-09)", s)
 	}
-	if w.Since, err = parseTime(strings.TrimSpace(since), now, loc); err != nil {
+	if w.Since, err = analyze.ParseTime(strings.TrimSpace(since), now, loc); err != nil {
 		return w, err
 	}
-	if w.Until, err = parseTime(strings.TrimSpace(until), now, loc); err != nil {
+	if w.Until, err = analyze.ParseTime(strings.TrimSpace(until), now, loc); err != nil {
 		return w, err
 	}
 	if !w.Since.Before(w.Until) {

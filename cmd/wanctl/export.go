@@ -61,13 +61,13 @@ func (p *program) export(c *cli.Context) error {
 	defer stop()
 	switch n := c.Int64("max-rows"); {
 	case rows == nil:
-		err = p.output(c, func(out io.Writer) error { return exportTrace(out, cycles) })
+		err = p.output(c, func(out io.Writer) error { return report.Trace(out, cycles) })
 	case n > 0:
 		err = exportNumbered(c.String("output"), n, rows, cycles)
 	default:
-		err = p.output(c, func(out io.Writer) error { return exportTo(out, rows, cycles) })
+		err = p.output(c, func(out io.Writer) error { return rows.Write(out, cycles) })
 	}
-	if errors.Is(err, errNothing) {
+	if errors.Is(err, report.ErrNothing) {
 		return rs.nothing(c.Context, w, o, loc)
 	}
 	return err
@@ -125,52 +125,6 @@ func delimiter(s string) (rune, error) {
 	return r, nil
 }
 
-// errNothing says that a window held no cycle.
-var errNothing = errors.New("nothing recorded")
-
-// exportTo writes all rows to one place.
-func exportTo(out io.Writer, rows *report.Rows, cycles iter.Seq2[*cycle.Cycle, error]) error {
-	var buf []byte
-	var written error
-	some := false
-	for c, err := range cycles {
-		if err != nil {
-			return err
-		}
-		if !some {
-			some, buf = true, rows.AppendHead(buf)
-		}
-		buf = rows.Append(buf, c, func(b []byte) []byte { return b })
-		if len(buf) >= 1<<16 {
-			if _, written = out.Write(buf); written != nil {
-				return written
-			}
-			buf = buf[:0]
-		}
-	}
-	if !some {
-		return errNothing
-	}
-	_, written = out.Write(buf)
-	return written
-}
-
-// exportTrace writes a trace to one place.
-func exportTrace(out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
-	some := false
-	if err := report.Trace(out, func(yield func(*cycle.Cycle, error) bool) {
-		for c, err := range cycles {
-			some = true
-			if !yield(c, err) {
-				return
-			}
-		}
-	}); err != nil || some {
-		return err
-	}
-	return errNothing
-}
-
 // maxFiles bounds a numbered set: each file is open until all of them are whole.
 const maxFiles = 999
 
@@ -190,7 +144,7 @@ func exportNumbered(path string, n int64, rows *report.Rows, cycles iter.Seq2[*c
 		}
 	}
 	if len(set.files) == 0 {
-		return errNothing
+		return report.ErrNothing
 	}
 	return set.publish()
 }

@@ -31,8 +31,10 @@ func TestScript(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, ".run"), 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fixture": fixture,
-			"router":  router,
+			"fixture":     fixture,
+			"fetch":       fetch,
+			"certificate": certificate,
+			"router":      router,
 		},
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"wanctl/analyze"
 	"wanctl/analyze/report/screen"
 )
 
@@ -59,7 +60,7 @@ func (p *program) top(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	window, err := parseStretch(c.String("since"))
+	window, err := analyze.ParseStretch(c.String("since"))
 	if err != nil || window < leastTopWindow || window > mostTopWindow {
 		return misuse("--since %q is no stretch of %v to %v (use e.g. 1m, 5m, 15m, 1h)", c.String("since"), leastTopWindow, mostTopWindow)
 	}

@@ -46,7 +46,7 @@ func (p *program) why(c *cli.Context) error {
 		if c.IsSet("slowest") {
 			return misuse("why takes --slowest or --cycle, not both")
 		}
-		if q.At, err = parseTime(at, p.now(), loc); err != nil {
+		if q.At, err = analyze.ParseTime(at, p.now(), loc); err != nil {
 			return misuse("--cycle: %v", err)
 		}
 		if !c.IsSet("since") && !c.IsSet("until") {

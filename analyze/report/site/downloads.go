@@ -1,0 +1,149 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"time"
+
+	"wanctl/analyze"
+	"wanctl/analyze/report"
+	"wanctl/cycle"
+)
+
+// downloadLength is the longest that one download may take: at the end of it the
+// connection is broken, so that nobody takes the beginning for the whole.
+const downloadLength = 30 * time.Minute
+
+// download hands out the cycles of what is shown, one by one.
+type download struct {
+	name    string // of the file, before the window
+	ext     string
+	content string
+	write   func(s *Site, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error
+}
+
+// downloads are what there is to take home, by path. They are the same, byte for
+// byte, as wanctl export writes.
+var downloads = map[string]download{
+	"/spans.csv":  {"wanctl-spans", "csv", "text/csv; charset=utf-8", rowsOf("spans")},
+	"/cycles.csv": {"wanctl-cycles", "csv", "text/csv; charset=utf-8", rowsOf("cycles")},
+	"/trace.json": {"wanctl-trace", "json", "application/json", func(_ *Site, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
+		return report.Trace(out, cycles)
+	}},
+}
+
+func rowsOf(table string) func(*Site, io.Writer, iter.Seq2[*cycle.Cycle, error]) error {
+	return func(s *Site, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
+		rows, err := report.NewRows(table)
+		if err != nil {
+			return err
+		}
+		rows.Zone = s.config.Zone
+		return rows.Write(out, cycles)
+	}
+}
+
+// ServeHTTP answers with the download.
+func (d download) serve(s *Site, w http.ResponseWriter, r *http.Request) error {
+	q, window, err := s.asked(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", d.content)
+	attach(w.Header(), d.name, d.ext, window)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), downloadLength)
+	defer cancel()
+	leave, err := s.carrying.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	rs, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rs.close()
+	out := &counted{Writer: newPatient(w)}
+	err = d.write(s, out, inSlices(ctx, window, q.options(), rs.sources()))
+	switch {
+	case errors.Is(err, report.ErrNothing):
+		return s.nothing(ctx, rs, window, q.options())
+	case err != nil && out.n > 0:
+		if ctx.Err() == nil {
+			s.config.Log.Warn("a download was broken off", "path", r.URL.Path, "error", err)
+		}
+		panic(http.ErrAbortHandler) // the client sees that it is not whole
+	}
+	return err
+}
+
+// counted counts what was written.
+type counted struct {
+	io.Writer
+	n int64
+}
+
+// Write implements io.Writer.
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// attach names a download after its window, in UTC.
+func attach(h http.Header, name, ext string, w cycle.Window) {
+	const layout = "20060102T150405Z"
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s-%s.%s"`, name, w.Since.UTC().Format(layout), w.Until.UTC().Format(layout), ext))
+}
+
+// api answers with the contract's JSON, to the byte as wanctl analyze does.
+func (s *Site) api(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.analysis(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	return report.JSON(newPatient(w), a, s.shown())
+}
+
+// summary answers with the table of the report as CSV.
+func (s *Site) summary(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.analysis(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	attach(w.Header(), "wanctl-summary", "csv", a.Window)
+	return report.CSV(newPatient(w), a, s.shown())
+}
+
+// analysis answers the question of a request without its pictures.
+func (s *Site) analysis(r *http.Request) (*analyze.Analysis, error) {
+	q, window, err := s.asked(r)
+	if err != nil {
+		return nil, err
+	}
+	newest, err := s.newest(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return s.analyses.ask(r.Context(), key(q, newest), func(ctx context.Context) (*analyze.Analysis, error) {
+		rs, err := s.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer rs.close()
+		a, err := analyze.Analyze(ctx, window, q.options(), rs.sources()...)
+		if err == nil && len(a.Loops) == 0 {
+			err = s.nothing(ctx, rs, window, q.options())
+		}
+		return a, err
+	})
+}
