@@ -4,12 +4,17 @@
 GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
-BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+VERSION := $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo devel)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+BUILT   := $(shell TZ=UTC0 git show -s --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.built=$(BUILT)
+# What the compiler itself finds out of the checkout differs between a clone, a
+# worktree and a tarball: the flags above say it instead, so that one commit makes
+# the same bytes everywhere.
+BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: build demo test check format lint tidy race cross bench fuzz clean
-.PHONY: test32 bench-peers bench-week prove budget kills faults
+.PHONY: build demo test check format lint tidy race cross test32 bench bench-peers bench-week prove budget kills faults fuzz
+.PHONY: package package-check reproducible audit clean
 
 build: ## the binary ./wanctl
 	$(BUILD) -o wanctl ./cmd/wanctl
@@ -77,11 +82,23 @@ kills: ## kill -9 a thousand times
 faults: ## every fault in full length, beside an undisturbed loop (ten minutes)
 	$(call rows,WANCTL_FAULTS=full $(long) TestFaultsHarmNoLoop ./store)
 
-fuzz: ## every fuzz test for a while (FUZZTIME=1m)
-	@for pkg in $$(go list ./...); do \
-	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) $$pkg || exit 1; \
-	  done; done
+FUZZTIME ?= 30s
+fuzz: ## every fuzz test for a while, two side by side (FUZZTIME=1m)
+	@grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's|/[^/]*:[0-9]+:func| |' | sort | \
+	  xargs -P 2 -L 1 sh -c 'if out=$$(go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 2>&1); \
+	    then echo "$$0 $$1:$$(echo "$$out" | grep -o " execs: [0-9]*" | tail -n 1)"; else echo "$$out"; exit 1; fi'
+
+package: ## dist/: a .deb and a tarball for each machine (ARCHS="amd64" for fewer)
+	VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' configs/packaging/build
+
+package-check: ## the life of dist's package on a copy of this machine (root)
+	configs/packaging/check
+
+reproducible: package ## the same commit makes the same packages, elsewhere and later
+	configs/packaging/twice
+
+audit: build ## licences and known vulnerabilities of what is linked in
+	configs/packaging/audit
 
 clean:
 	rm -rf wanctl dist wanctl-demo.db*

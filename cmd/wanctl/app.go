@@ -36,7 +36,7 @@ func (p *program) verbs() []*cli.Command {
 		p.autorateCommand(), p.steeringCommand(),
 		p.analyzeCommand(), p.exportCommand(), p.compareCommand(), p.whyCommand(), p.topCommand(), p.serveCommand(),
 		p.dbCommand(), p.importCommand(), p.replayCommand(),
-		p.simulateCommand(), p.demoCommand(), p.versionCommand(),
+		p.simulateCommand(), p.demoCommand(), p.completionCommand(), p.manCommand(), p.versionCommand(),
 	}
 }
 

@@ -5,19 +5,25 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// version is set by the build; a plain `go install` tells its module's.
-var version = ""
+// Set by make; what a plain `go install` knows is in its build information. That of
+// make is left out, because the compiler finds a commit in some kinds of checkout
+// and not in others, and one commit is to make one program.
+var version, commit, built string
 
 // build is what the program knows of its own making.
 type build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
+	// Built is the commit's time, RFC 3339 in UTC. That of the compiler's run would
+	// make each build of one commit another program.
+	Built    string `json:"built,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	SQLite   string `json:"sqlite"`
@@ -25,7 +31,7 @@ type build struct {
 
 func thisBuild() build {
 	b := build{
-		Version: version, Go: runtime.Version(),
+		Version: version, Commit: commit, Modified: strings.HasSuffix(version, "-dirty"), Built: built, Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, SQLite: sqlite3.SQLITE_VERSION,
 	}
 	info, ok := debug.ReadBuildInfo()
@@ -41,6 +47,8 @@ func thisBuild() build {
 			b.Commit = s.Value
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
+		case "vcs.time":
+			b.Built = s.Value
 		}
 	}
 	return b
@@ -48,7 +56,7 @@ func thisBuild() build {
 
 func (p *program) versionCommand() *cli.Command {
 	return &cli.Command{
-		Name: "version", Usage: "version, commit, Go, SQLite",
+		Name: "version", Usage: "version, commit and its time, Go, SQLite",
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "as one JSON object"}},
 		Action: func(c *cli.Context) error {
 			b := thisBuild()
@@ -60,6 +68,9 @@ func (p *program) versionCommand() *cli.Command {
 				commit = "unknown"
 			} else if b.Modified {
 				commit += " (modified)"
+			}
+			if b.Built != "" {
+				commit += " of " + b.Built
 			}
 			_, err := fmt.Fprintf(p.stdout, "wanctl %s\ncommit  %s\nGo      %s %s\nSQLite  %s\n", b.Version, commit, b.Go, b.Platform, b.SQLite)
 			return err
