@@ -166,7 +166,7 @@ func TestTheBoundHoldsUpNobody(t *testing.T) {
 	if wrong, err := r.Check(context.Background(), nil); err != nil || len(wrong) > 0 {
 		t.Errorf("check: %v, %v", wrong, err)
 	}
-	if most += beside; w.retain.longest > most || read > most {
+	if most += beside; !raceDetector && (w.retain.longest > most || read > most) {
 		t.Errorf("retention held up a flush for %v, a reader waited for %v, want at most %v", w.retain.longest, read, most)
 	}
 	figure("make prove", "max_size, %d cycles at 100 times real speed", "at most %d bytes, sampled every 10 ms", "%d bytes, %d samples", recorded, cfg.MaxSize, largest, samples)

@@ -17,7 +17,7 @@ type retention struct {
 
 const (
 	trimFor    = 20 * time.Millisecond // for one transaction
-	trimCycles = 2000                  // rows of one step
+	trimCycles = 500                   // rows of one step: a millisecond's work
 	trimHours  = 500
 	idleTrim   = 10 * time.Minute
 )
