@@ -12,7 +12,7 @@ import (
 // niceness is how far a program that only answers questions stands back: with it
 // Linux gives a daemon that wakes the processor at once, and reads from the disk
 // come after the daemons' writes (ioprio follows niceness where it is not set).
-const niceness = 15
+const niceness = 10
 
 // lowerPriority lets every thread of this process stand back. Linux counts
 // niceness by thread, and a new thread has its maker's: a second look finds those
