@@ -28,7 +28,6 @@ type Passage struct {
 	Queue            Spread // packets: steering's smoothed depth
 	Degraded         int64  // cycles in which the steering rule was on
 	Degradable       int64  // cycles that know whether it was
-	Writes           [cycle.Held + 1]int64
 }
 
 // Lane is what a loop decided for one direction in one step.
@@ -72,7 +71,6 @@ func (p *passing) add(c *cycle.Cycle) {
 	p.Cycles++
 	p.Download.Zones[min(d.Download.Zone, cycle.Red)]++
 	p.Upload.Zones[min(d.Upload.Zone, cycle.Red)]++
-	p.Writes[min(d.Write, cycle.Held)]++
 	p.rtt.add(d.RTT)
 	p.baseline.add(d.Baseline)
 	p.load.add(d.Load)
@@ -100,17 +98,17 @@ func (p *passing) finish() Passage {
 
 // mostRows bounds how many cycles are read for the courses of a window, more or
 // less; a longer one is sampled.
-const mostRows = 100_000
+const mostRows = 250_000
 
 // sampling tells which cycles of a window are read.
 type sampling struct {
 	stretch, every time.Duration // so much of every so much; 0: all
 }
 
-// samplingOf chooses so that about mostRows of the cycles are read, and of each loop
-// at least one at a time.
-func samplingOf(a *Analysis, t *Timeline) sampling {
-	if a.Cycles() <= mostRows {
+// samplingOf chooses so that about most of the cycles are read, and of each loop at
+// least one at a time.
+func samplingOf(a *Analysis, t *Timeline, most int64) sampling {
+	if a.Cycles() <= most {
 		return sampling{}
 	}
 	var s sampling
@@ -122,7 +120,7 @@ func samplingOf(a *Analysis, t *Timeline) sampling {
 		}
 	}
 	perSecond = max(perSecond, float64(a.Cycles())/t.Window.Until.Sub(t.Window.Since).Seconds())
-	samples := int(mostRows / float64(t.Steps) / (s.stretch.Seconds() * perSecond)) // of each step
+	samples := int(float64(most) / float64(t.Steps) / (s.stretch.Seconds() * perSecond)) // of each step
 	s.every = min(roundWidth(t.Width/time.Duration(max(samples, 1))), t.Width)
 	if s.every <= s.stretch {
 		return sampling{}
@@ -146,7 +144,11 @@ func (s sampling) windows(w cycle.Window) (ws []cycle.Window) {
 // Courses tells what the loops of an answer measured and decided in the steps of
 // its timeline.
 func Courses(ctx context.Context, a *Analysis, t *Timeline, o Options, sources ...Source) ([]Course, error) {
-	how := samplingOf(a, t)
+	return courses(ctx, a, t, mostRows, o, sources)
+}
+
+func courses(ctx context.Context, a *Analysis, t *Timeline, most int64, o Options, sources []Source) ([]Course, error) {
+	how := samplingOf(a, t, most)
 	at := map[loopKey]int{}
 	courses := make([]Course, len(a.Loops))
 	for i := range a.Loops {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,13 +161,13 @@ func TestShortStepsAreOfMinutesWhereTheCyclesAreGone(t *testing.T) {
 // counting counts the cycles that are read of a source.
 type counting struct {
 	*memory
-	read *int
+	read *atomic.Int64
 }
 
 func (s counting) Cycles(ctx context.Context, w cycle.Window) iter.Seq2[*cycle.Cycle, error] {
 	return func(yield func(*cycle.Cycle, error) bool) {
 		for c, err := range s.memory.Cycles(ctx, w) {
-			*s.read++
+			s.read.Add(1)
 			if !yield(c, err) {
 				return
 			}
@@ -180,8 +181,8 @@ func TestSlowestFindsTheSlowestWithoutReadingAll(t *testing.T) {
 	m.minutes = epoch.Add(6 * time.Hour)
 	w := stretch(40*time.Second, 5*time.Hour+40*time.Minute+20*time.Second)
 	a, tl := mustOver(t, w, 30, Options{}, m)
-	read := 0
-	found, err := Slowest(t.Context(), a, tl, 10, Options{}, counting{m, &read})
+	read := new(atomic.Int64)
+	found, err := Slowest(t.Context(), a, tl, 10, Options{}, counting{m, read})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,8 +196,8 @@ func TestSlowestFindsTheSlowestWithoutReadingAll(t *testing.T) {
 			t.Errorf("%s (-all read +Slowest):\n%s", a.Loops[i].String(), diff)
 		}
 	}
-	if most := 2 * (10 + 2) * 200; read > most {
-		t.Errorf("%d of %d cycles were read, want at most %d", read, len(m.cycles), most)
+	if most := int64(2 * (10 + 2) * 200); read.Load() > most {
+		t.Errorf("%d of %d cycles were read, want at most %d", read.Load(), len(m.cycles), most)
 	}
 }
 
@@ -255,18 +256,16 @@ func decided(seed uint64, length time.Duration) *memory {
 
 func TestCoursesOfManyCyclesAreSampledEvenly(t *testing.T) {
 	t.Parallel()
-	m := decided(57, 24*time.Hour)
-	a, tl := mustOver(t, stretch(0, 24*time.Hour), 100, Options{}, m)
-	if a.Cycles() <= mostRows {
-		t.Fatalf("%d cycles are too few for this test", a.Cycles())
-	}
-	read := 0
-	courses, err := Courses(t.Context(), a, tl, Options{}, counting{&memory{cycles: m.cycles}, &read})
+	const most = 10_000
+	m := decided(57, 6*time.Hour)
+	a, tl := mustOver(t, stretch(0, 6*time.Hour), 50, Options{}, m)
+	read := new(atomic.Int64)
+	courses, err := courses(t.Context(), a, tl, most, Options{}, []Source{counting{&memory{cycles: m.cycles}, read}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read > mostRows*11/10 || read < mostRows/2 {
-		t.Errorf("%d cycles were read, want about %d", read, mostRows)
+	if n := read.Load(); n > most*11/10 || n < most/2 || a.Cycles() < 5*most {
+		t.Errorf("%d of %d cycles were read, want about %d", n, a.Cycles(), most)
 	}
 	for i, c := range courses {
 		empty := slices.IndexFunc(c.Steps, func(p Passage) bool { return p.Cycles == 0 })

@@ -69,7 +69,7 @@ func explained(b *bytes.Buffer, e *analyze.Explained, o Options) {
 	}
 	fmt.Fprintf(b, "\n%swaited for %s\n", indent, printable(e.Cause.String()))
 	waterfall(b, e, o)
-	for _, line := range []string{besides(c), decision(c)} {
+	for _, line := range []string{Besides(c), Decided(c)} {
 		if line != "" {
 			fmt.Fprintf(b, "%s%s\n", indent, line)
 		}
@@ -173,8 +173,8 @@ func draw(from, length, whole time.Duration) string {
 	return s
 }
 
-// besides tells what else happened around the cycle.
-func besides(c *cycle.Cycle) string {
+// Besides tells what else happened around a cycle; "" if nothing did.
+func Besides(c *cycle.Cycle) string {
 	var facts []string
 	if c.Late >= time.Millisecond {
 		facts = append(facts, "started "+duration(c.Late)+" late")
@@ -194,8 +194,8 @@ func besides(c *cycle.Cycle) string {
 	return "besides: " + strings.Join(facts, ", ")
 }
 
-// decision tells what the cycle measured and decided.
-func decision(c *cycle.Cycle) string {
+// Decided tells what a cycle measured and decided; "" if nothing is known of that.
+func Decided(c *cycle.Cycle) string {
 	d := &c.Decision
 	var facts []string
 	for _, f := range []struct {
@@ -206,7 +206,7 @@ func decision(c *cycle.Cycle) string {
 		{"RTT", d.RTT, "ms"}, {"baseline", d.Baseline, "ms"}, {"load", d.Load, "ms"}, {"delta", d.Delta, "ms"}, {"smoothed queue", d.Queue, " packets"},
 	} {
 		if f.v.Known {
-			facts = append(facts, fmt.Sprintf("%s %.1f%s", f.name, f.v.Value, f.unit))
+			facts = append(facts, f.name+" "+tenths(f.v.Value)+f.unit)
 		}
 	}
 	for _, f := range []struct {
@@ -231,4 +231,12 @@ func decision(c *cycle.Cycle) string {
 		return ""
 	}
 	return "decided: " + strings.Join(facts, ", ")
+}
+
+// tenths shows a number with one place; what rounds to nothing has no sign.
+func tenths(v float64) string {
+	if s := fmt.Sprintf("%.1f", v); s != "-0.0" {
+		return s
+	}
+	return "0.0"
 }

@@ -271,7 +271,7 @@ func (p *program) demoNext(db string) error {
 All of it is in %[1]s (%[2]d KiB). What to type next:
 
   wanctl analyze --db %[1]s                     this report again
-  wanctl analyze --db %[1]s --format html --output report.html     and as a page to look at
+  wanctl analyze --db %[1]s --format html --output report.html   a page of it
   wanctl why --db %[1]s                         the slowest cycles, and what made them slow
   wanctl export --db %[1]s --output spans.csv   every span, for a spreadsheet
   sqlite3 %[1]s "select label, count(*), avg(duration_ms) from spans group by label"

@@ -30,7 +30,7 @@ func (h *history) bands(d *drawing, s *analyze.Trend, height int, ms []moment) {
 	sc := logScale(cycle.Millis(low), cycle.Millis(high))
 	f := frame{
 		height: height, scale: sc, ticks: sc.ticks(height / 30), moments: ms, steps: h.time.Steps,
-		unit:  func(v float64) string { return duration(time.Duration(v * 1e6)) },
+		unit:  milliseconds,
 		label: fmt.Sprintf("how long %s took over time: median, p95, p99 and longest of every %s", name, stretch(h.time.Width)),
 	}
 	d.open(&f)

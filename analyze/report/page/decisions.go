@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"time"
 
 	"wanctl/analyze"
 	"wanctl/cycle"
@@ -193,12 +194,7 @@ func (h *history) rates(d *drawing) {
 	h.curves(d, "Upload limit", 90, rate, curve{"up", "c-up", true, func(p *analyze.Passage) *analyze.Spread { return &p.Upload.Rate }})
 }
 
-func milliseconds(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	return exact(v) + narrow + "ms"
-}
+func milliseconds(ms float64) string { return duration(time.Duration(ms * float64(time.Millisecond))) }
 
 // decisionColumns are the numbers behind these pictures.
 func (h *history) decisionColumns() (cs []column) {

@@ -14,39 +14,39 @@ import (
 // loop: they share an axis, so that they can be compared.
 const binsAcross = 180
 
-// span is what is drawn of the distributions: a logarithmic axis of time.
-type span struct {
+// axis is the logarithmic axis of time that several distributions share.
+type axis struct {
 	scale
 	ticks []float64 // ms
 }
 
-// spanOf returns an axis that holds all of the series.
-func spanOf(ss []*analyze.Span) span {
+// axisOf returns an axis that holds all of the series.
+func axisOf(ss []*analyze.Span) axis {
 	low, high := math.Inf(1), 0.
 	for _, s := range ss {
 		low, high = min(low, cycle.Millis(max(s.Min, time.Microsecond))), max(high, cycle.Millis(s.Max))
 	}
 	sc := logScale(low, high)
-	return span{sc, sc.ticks(8)}
+	return axis{sc, sc.ticks(8)}
 }
 
-// axis writes the ticks of the axis.
-func (sp *span) axis(d *drawing) {
+// labels writes the ticks of the axis.
+func (a *axis) labels(d *drawing) {
 	d.add(`<svg class="x" height="16" aria-hidden="true">`)
-	for i, t := range sp.ticks {
+	for i, t := range a.ticks {
 		class := ""
 		if i%2 == 1 {
 			class = "minor"
 		}
-		d.text(class, "middle", sp.share(t), 12, duration(time.Duration(t*1e6)))
+		d.text(class, "middle", a.share(t), 12, milliseconds(t))
 	}
 	d.add(`</svg>`)
 }
 
 // grid draws the ticks across a picture.
-func (sp *span) grid(d *drawing, height int) {
-	for _, t := range sp.ticks {
-		x := share(sp.share(t))
+func (a *axis) grid(d *drawing, height int) {
+	for _, t := range a.ticks {
+		x := share(a.share(t))
 		d.add(`<line class="grid" x1="%[1]s" x2="%[1]s" y2="%[2]d"/>`, x, height)
 	}
 }
@@ -59,9 +59,9 @@ type bar struct {
 
 // bars counts a series in bins of equal width on the axis, none narrower than a
 // microsecond.
-func (sp *span) bars(s *analyze.Span) (bars []bar) {
+func (a *axis) bars(s *analyze.Span) (bars []bar) {
 	edge := func(i int) time.Duration {
-		ms := sp.low * math.Pow(sp.high/sp.low, float64(i)/binsAcross)
+		ms := a.low * math.Pow(a.high/a.low, float64(i)/binsAcross)
 		return time.Duration(math.Ceil(ms*1000)) * time.Microsecond
 	}
 	next := 0
@@ -103,30 +103,30 @@ func distributions(l *analyze.Loop) template.HTML {
 	if len(ss) == 0 {
 		return ""
 	}
-	sp := spanOf(ss)
+	a := axisOf(ss)
 	d := new(drawing)
 	d.add(`<div class="rows">`)
 	for _, s := range ss {
 		d.add(`<div class="name">%s</div><div>`, escape(spanName(s.Part, s.Label, s.Target)))
-		sp.distribution(d, s)
+		a.distribution(d, s)
 		d.add(`</div><div class="figure">%s <span>to</span> %s</div>`, escape(duration(s.P50.Value)), escape(duration(s.Max)))
 	}
 	d.add(`<div class="name"></div><div>`)
-	sp.axis(d)
+	a.labels(d)
 	d.add(`</div><div></div></div>`)
-	distributionNumbers(d, &sp, ss, id(l))
+	distributionNumbers(d, &a, ss, id(l))
 	return d.html()
 }
 
 // distribution draws one: the height is the share of the timings per stretch of
 // the axis, and the areas of all labels are equal.
-func (sp *span) distribution(d *drawing, s *analyze.Span) {
+func (a *axis) distribution(d *drawing, s *analyze.Span) {
 	const height = 44
 	d.add(`<svg class="dist" height="%d" role="img" aria-label="%s">`, height,
 		escape(fmt.Sprintf("distribution of %s: half up to %s, 99 of 100 up to %s, the longest %s", spanName(s.Part, s.Label, s.Target),
 			duration(s.P50.Value), duration(s.P99.Value), duration(s.Max))))
-	sp.grid(d, height)
-	bars := sp.bars(s)
+	a.grid(d, height)
+	bars := a.bars(s)
 	density := func(b bar) float64 {
 		return float64(b.count) / max(math.Log(float64(b.to)/float64(max(b.from, time.Microsecond))), 1e-9)
 	}
@@ -135,7 +135,7 @@ func (sp *span) distribution(d *drawing, s *analyze.Span) {
 		most = max(most, density(b))
 	}
 	const units = 2000
-	x := func(v time.Duration) int { return int(math.Round(sp.share(cycle.Millis(v)) * units)) }
+	x := func(v time.Duration) int { return int(math.Round(a.share(cycle.Millis(v)) * units)) }
 	p := path{class: "fill p-" + s.Part.String()}
 	for _, b := range bars {
 		if b.count == 0 {
@@ -148,12 +148,12 @@ func (sp *span) distribution(d *drawing, s *analyze.Span) {
 	d.data(units, height, p)
 	for _, q := range marked(s) {
 		d.add(`<line class="quantile %[1]s" x1="%[2]s" x2="%[2]s" y2="%[3]d"><title>%[1]s %[4]s</title></line>`,
-			q.name, share(sp.share(cycle.Millis(q.at.Value))), height, escape(duration(q.at.Value)+mark(q.at)))
+			q.name, share(a.share(cycle.Millis(q.at.Value))), height, escape(duration(q.at.Value)+mark(q.at)))
 	}
 	d.add(`</svg>`)
 }
 
-func distributionNumbers(d *drawing, sp *span, ss []*analyze.Span, id string) {
+func distributionNumbers(d *drawing, a *axis, ss []*analyze.Span, id string) {
 	d.details(id+"-distributions", "Numbers: timings by length")
 	d.add(`<thead><tr><th scope="col">label</th>`)
 	for _, h := range []string{"from ms", "below ms", "timings", "share"} {
@@ -161,7 +161,7 @@ func distributionNumbers(d *drawing, sp *span, ss []*analyze.Span, id string) {
 	}
 	d.add("</tr></thead><tbody>\n")
 	for _, s := range ss {
-		for _, b := range sp.bars(s) {
+		for _, b := range a.bars(s) {
 			if b.count > 0 {
 				d.add("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", escape(spanName(s.Part, s.Label, s.Target)),
 					millis(b.from), millis(b.to), count(b.count), percent(float64(b.count)/float64(s.Count)))

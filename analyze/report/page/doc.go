@@ -15,10 +15,11 @@
 // Colours are classes, and what a class looks like is in style.css alone: light,
 // dark and printed.
 //
-// Note: go-analyze/charts v0.6.4 and gonum/plot v0.17.0 draw into SVG too. Both
-// write colours and fonts into style attributes, which a strict content security
-// policy forbids and which cannot follow light and dark; neither writes titles,
-// roles or labels for those who do not see the picture, nor scales without scaling
-// its text; three lines of 300 points took 37 kB and 14 kB, where these take 6 kB;
-// neither has quantile bands with gaps, heat maps in SVG, zone strips or waterfalls.
+// Note: go-analyze/charts v0.6.4 and gonum/plot v0.17.0 draw into SVG too, and have
+// lines, heat maps and histograms. Both write colours and fonts into style
+// attributes, which a strict content security policy forbids and which cannot
+// follow light and dark; what they draw has neither role nor title for those who do
+// not see it, nor values for the pointer, and as wide as a phone its text is too
+// small to read. Three lines of 300 points took 37 kB and 14 kB, where they take
+// 6 kB here.
 package page

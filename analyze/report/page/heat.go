@@ -110,63 +110,68 @@ func (h *history) heatMap() template.HTML {
 	}
 	const height = 220
 	m := heatOf(h.shown, rowsOfHeat)
-	if len(m.count) == 0 {
+	rows := len(m.count)
+	if rows == 0 {
 		return ""
 	}
-	d := new(drawing)
-	rows := len(m.count)
+	low, high := max(m.edges[0], time.Microsecond), m.edges[rows]
 	f := frame{
-		height: height, moments: h.moments, steps: h.time.Steps,
-		label: fmt.Sprintf("how many cycles took how long, every %s", stretch(h.time.Width)),
+		height: height, moments: h.moments, steps: h.time.Steps, unit: milliseconds,
+		scale: scale{low: cycle.Millis(low), high: cycle.Millis(high), log: true},
+		place: func(ms float64) float64 { return m.place(time.Duration(ms*1e6)) / float64(rows) },
+		label: fmt.Sprintf("%s: how many took how long, every %s", h.name(), stretch(h.time.Width)),
+		data:  fmt.Sprintf(` data-edges="%s" data-counts="%s"`, escape(m.edgeTexts()), m.sparse()),
 	}
+	f.ticks = f.scale.ticks(height / 30)
+	d := new(drawing)
 	d.add(`<div class="time heat" data-numbers="%s-numbers">`, h.id)
-	d.add(`<div class="frame"><svg class="y" height="%d" aria-hidden="true">`, height)
-	ticks := scale{low: cycle.Millis(m.edges[0]), high: cycle.Millis(m.edges[rows]), log: true}
-	if ticks.low == 0 {
-		ticks.low = 0.001
-	}
-	for _, t := range ticks.ticks(6) {
-		v := time.Duration(t * float64(time.Millisecond))
-		d.add(`<text x="100%%" y="%d" dy=".32em" text-anchor="end">%s</text>`, int(height*(1-m.place(v)/float64(rows))), escape(duration(v)))
-	}
-	d.add(`</svg><svg class="plot" height="%d" role="img" aria-label="%s" data-steps="%d" data-edges="%s" data-counts="%s">`,
-		height, escape(f.label), h.time.Steps, escape(m.edgeTexts()), m.sparse())
+	d.open(&f)
 	d.add(`<svg viewBox="0 0 %d %d" preserveAspectRatio="none" width="100%%" height="%d"><g transform="translate(0 .5)">`, h.time.Steps, rows, height)
-	paths := make([]path, shades)
-	for r := range m.count {
-		for i := 0; i < h.time.Steps; {
-			n := m.count[r][i]
-			if n == 0 {
-				i++
-				continue
-			}
-			k, from := m.shade(n), i
-			for i < h.time.Steps && m.count[r][i] > 0 && m.shade(m.count[r][i]) == k {
-				i++
-			}
-			fmt.Fprintf(&paths[k-1], "M%d %dh%d", from, rows-1-r, i-from)
-		}
-	}
-	for k := range paths {
-		if paths[k].Len() > 0 {
-			d.add(`<path class="h%d" d="%s"/>`, k+1, paths[k].String())
-		}
+	for _, p := range m.paths() {
+		d.add(`<path class="%s" d="%s"/>`, p.class, p.String())
 	}
 	d.add(`</g></svg>`)
 	d.close()
 	d.timeAxis(h.moments)
-	h.heatLegend(d, &m)
+	noun := "timing"
+	if h.shown == h.total {
+		noun = "cycle"
+	}
+	heatLegend(d, plural(1, noun), plural(m.most, noun))
 	d.add(`</div>`)
 	h.heatNumbers(d)
 	return d.html()
 }
 
-func (h *history) heatLegend(d *drawing, m *heat) {
-	d.add(`<ul class="legend"><li>1 cycle</li><li><svg class="key" width="%d" height="10">`, shades*14)
+// paths draws the cells of each shade as level strokes, as thick as a row is high.
+func (h *heat) paths() []path {
+	paths := make([]path, shades)
+	for k := range paths {
+		paths[k].class = fmt.Sprintf("h%d", k+1)
+	}
+	rows := len(h.count)
+	for r, cells := range h.count {
+		for i := 0; i < len(cells); {
+			if cells[i] == 0 {
+				i++
+				continue
+			}
+			k, from := h.shade(cells[i]), i
+			for i < len(cells) && cells[i] > 0 && h.shade(cells[i]) == k {
+				i++
+			}
+			fmt.Fprintf(&paths[k-1], "M%d %dh%d", from, rows-1-r, i-from)
+		}
+	}
+	return paths
+}
+
+func heatLegend(d *drawing, least, most string) {
+	d.add(`<ul class="legend"><li>%s</li><li><svg class="key" width="%d" height="10">`, least, shades*14)
 	for k := range shades {
 		d.add(`<rect class="f%d" x="%d" width="14" height="10"/>`, k+1, k*14)
 	}
-	d.add(`</svg></li><li>%s</li></ul>`, plural(m.most, "cycle"))
+	d.add(`</svg></li><li>%s</li></ul>`, most)
 }
 
 // heatNumbers writes the counts in fewer and broader steps and rows.

@@ -23,16 +23,16 @@ func reflectors(l *analyze.Loop) template.HTML {
 	if len(all) == 0 {
 		return ""
 	}
-	sp := span{scale: scale{low: 1, high: 10, log: true}}
+	a := axis{scale: scale{low: 1, high: 10, log: true}}
 	if len(answered) > 0 {
-		sp = spanOf(answered)
+		a = axisOf(answered)
 	}
 	d := new(drawing)
 	d.add(`<div class="rows">`)
 	for _, s := range all {
 		lost := float64(s.Failed) / float64(max(s.Count+s.Failed, 1))
 		d.add(`<div class="name">%s</div><div>`, escape(s.Target))
-		sp.reflector(d, s)
+		a.reflector(d, s)
 		d.add(`</div><div class="figure">`)
 		if s.Count > 0 {
 			d.add(`%s, `, escape(duration(s.P50.Value)))
@@ -44,12 +44,12 @@ func reflectors(l *analyze.Loop) template.HTML {
 		d.add(`<span class="%s">%s lost</span></div>`, class, percent(lost))
 	}
 	d.add(`<div class="name"></div><div>`)
-	sp.axis(d)
+	a.labels(d)
 	d.add(`</div><div></div></div>`)
 	return d.html()
 }
 
-func (sp *span) reflector(d *drawing, s *analyze.Span) {
+func (a *axis) reflector(d *drawing, s *analyze.Span) {
 	const height, middle = 26, 13
 	if s.Count == 0 {
 		d.add(`<svg class="dist" height="%d" role="img" aria-label="%s"></svg>`, height, escape(s.Target+" never answered"))
@@ -58,8 +58,8 @@ func (sp *span) reflector(d *drawing, s *analyze.Span) {
 	d.add(`<svg class="dist" height="%d" role="img" aria-label="%s">`, height,
 		escape(fmt.Sprintf("%s: fastest %s, median %s, p95 %s, p99 %s, slowest %s", s.Target, duration(s.Min),
 			duration(s.P50.Value), duration(s.P95.Value), duration(s.P99.Value), duration(s.Max))))
-	sp.grid(d, height)
-	at := func(ms float64) float64 { return sp.share(ms) }
+	a.grid(d, height)
+	at := func(ms float64) float64 { return a.share(ms) }
 	low, median, p95, p99, high := at(cycle.Millis(s.Min)), at(cycle.Millis(s.P50.Value)), at(cycle.Millis(s.P95.Value)), at(cycle.Millis(s.P99.Value)), at(cycle.Millis(s.Max))
 	d.add(`<line class="whisker" x1="%s" x2="%s" y1="%[3]d" y2="%[3]d"/>`, share(low), share(high), middle)
 	d.add(`<rect class="box b99" x="%s" width="%s" y="7" height="12"/>`, share(median), share(p99-median))

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -54,6 +55,9 @@ type frame struct {
 	moments []moment
 	steps   int    // along the time axis; 0: it has none
 	name    string // at the axis, of a strip without a scale
+
+	place func(float64) float64 // where a value lies, 0 at the bottom and 1 at the top; nil: as the scale says
+	data  string                // attributes for the script, escaped
 }
 
 // open begins the frame: its axis and its grid.
@@ -68,7 +72,7 @@ func (d *drawing) open(f *frame) {
 	}
 	d.add(`</svg><svg class="plot" height="%d" role="img" aria-label="%s"`, f.height, escape(f.label))
 	if f.steps > 0 {
-		d.add(` data-steps="%d"`, f.steps)
+		d.add(` data-steps="%d"%s`, f.steps, f.data)
 	}
 	d.add(`>`)
 	for _, t := range f.ticks {
@@ -94,7 +98,12 @@ func (f *frame) thinOut() {
 }
 
 // px is a value's place in pixels from the top.
-func (f *frame) px(v float64) int { return (f.scale.y(v)*f.height + full/2) / full }
+func (f *frame) px(v float64) int {
+	if f.place != nil {
+		return int(math.Round((1 - f.place(v)) * float64(f.height)))
+	}
+	return (f.scale.y(v)*f.height + full/2) / full
+}
 
 func (d *drawing) close() { d.add(`</svg></div>`) }
 

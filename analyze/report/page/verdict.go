@@ -31,7 +31,7 @@ func judge(a *analyze.Analysis) (v verdict) {
 	}
 	if len(wrong) == 0 {
 		v.Good = true
-		v.Text = fmt.Sprintf("All is well: none of %s overran, failed or was missed.", plural(a.Cycles(), "cycle"))
+		v.Text = fmt.Sprintf("All is well: of %s none overran or failed, and no slot was missed.", plural(a.Cycles(), "cycle"))
 		return v
 	}
 	v.Text = strings.Join(wrong, "; ") + "."

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wanctl/analyze"
+	"wanctl/analyze/report"
 	"wanctl/cycle"
 )
 
@@ -63,7 +64,7 @@ func newCycleView(e *analyze.Explained, o *Options) cycleView {
 	c := &e.Cycle
 	v := cycleView{
 		Start: c.Start.In(o.zone()).Format("Mon 2 Jan 15:04:05.000"), Seq: count(c.Seq), Total: duration(c.Total),
-		Cause: printable(e.Cause.String()), Decided: decided(c), Besides: besides(c),
+		Cause: printable(e.Cause.String()), Decided: printable(report.Decided(c)), Besides: printable(report.Besides(c)),
 	}
 	if c.Overrun() {
 		v.Tags = append(v.Tags, "overrun")
@@ -159,62 +160,4 @@ func waterfallBar(from, length, whole time.Duration, class string, budget time.D
 	}
 	d.add(`</svg>`)
 	return d.html()
-}
-
-// besides tells what else happened around the cycle.
-func besides(c *cycle.Cycle) string {
-	var facts []string
-	if c.Late >= time.Millisecond {
-		facts = append(facts, "started "+duration(c.Late)+" late")
-	}
-	if c.Missed > 0 {
-		facts = append(facts, plural(c.Missed, "slot")+" missed before it")
-	}
-	if c.Recovered {
-		facts = append(facts, "written after a crash of the process")
-	}
-	if c.Lost > 0 {
-		facts = append(facts, plural(int64(c.Lost), "span")+" more than it holds")
-	}
-	return strings.Join(facts, ", ")
-}
-
-// decided tells what the cycle measured and decided.
-func decided(c *cycle.Cycle) string {
-	d := &c.Decision
-	var facts []string
-	for _, f := range []struct {
-		name string
-		v    cycle.Maybe[float64]
-		unit string
-	}{
-		{"RTT", d.RTT, narrow + "ms"},
-		{"baseline", d.Baseline, narrow + "ms"},
-		{"load", d.Load, narrow + "ms"},
-		{"delta", d.Delta, narrow + "ms"},
-		{"smoothed queue", d.Queue, " packets"},
-	} {
-		if f.v.Known {
-			facts = append(facts, f.name+" "+tenths(f.v.Value)+f.unit)
-		}
-	}
-	for _, f := range []struct {
-		name string
-		dir  *cycle.Direction
-	}{{"download", &d.Download}, {"upload", &d.Upload}} {
-		text := f.dir.Zone.String()
-		if f.dir.Rate.Known {
-			text = strings.TrimSpace(text + " " + rate(float64(f.dir.Rate.Value)))
-		}
-		if text != "" {
-			facts = append(facts, f.name+" "+text)
-		}
-	}
-	if d.Degraded.Known {
-		facts = append(facts, map[bool]string{true: "steering on", false: "steering off"}[d.Degraded.Value])
-	}
-	if d.Write != cycle.NotWritten {
-		facts = append(facts, "router write: "+d.Write.String())
-	}
-	return strings.Join(facts, ", ")
 }

@@ -82,14 +82,6 @@ func grouped(s string) string {
 	return whole
 }
 
-// tenths shows a number with one place; what rounds to nothing has no sign.
-func tenths(v float64) string {
-	if s := strconv.FormatFloat(v, 'f', 1, 64); s != "-0.0" {
-		return s
-	}
-	return "0.0"
-}
-
 // exact shows a number as JSON does, for those who compute with it.
 func exact(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
