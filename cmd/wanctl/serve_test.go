@@ -61,7 +61,7 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 			},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       20 * time.Second,
+		Timeout:       5 * time.Minute, // the server gives way to whatever else is tested
 	}
 	answer, err := client.Do(r)
 	ts.Check(err)

@@ -152,7 +152,7 @@ func TestInABrowser(t *testing.T) {
 			t.Error("the choice has lost the keyboard")
 		}
 		p.Do(chromedp.Click(`#presets a:nth-child(3)`))
-		eventually(t, p, "the window", `location.search === "?since=6h&label=rtt" && document.querySelector("#presets [aria-current]")?.textContent === "6h" && document.title.endsWith("last 6h")`)
+		eventually(t, p, "the window", `location.search === "?since=6h&label=rtt" && document.querySelector("#presets [aria-current=true]")?.textContent === "6h" && document.title.endsWith("last 6h")`)
 		browser.Eval[bool](p, `(document.querySelector("input[name=since]").select(), true)`)
 		p.Do(chromedp.SendKeys(`input[name="since"]`, "12m"+kb.Enter))
 		eventually(t, p, "a window of one's own", `location.search === "?since=12m&label=rtt" && document.title.endsWith("last 12m") && !document.querySelector("#presets [aria-current]")`)

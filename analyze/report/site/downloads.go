@@ -47,7 +47,7 @@ func rowsOf(table string) func(*Site, io.Writer, iter.Seq2[*cycle.Cycle, error])
 	}
 }
 
-// ServeHTTP answers with the download.
+// serve answers with the download.
 func (d download) serve(s *Site, w http.ResponseWriter, r *http.Request) error {
 	q, window, err := s.asked(r)
 	if err != nil {

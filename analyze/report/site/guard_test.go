@@ -80,7 +80,7 @@ func TestWhoMayAsk(t *testing.T) {
 		{"a script of another site", fetched("cross-site", "cors", "empty"), 403},
 		{"a neighbour's script", fetched("same-site", "cors", "empty"), 403},
 	} {
-		for _, address := range []string{"/?" + fixed, "/api/analysis?" + fixed} {
+		for _, address := range []string{"/?" + brief, "/api/analysis?" + brief} {
 			if got := ask(s, address, tc.edit); got.Code != tc.want {
 				t.Errorf("%s: %s is answered %d, want %d\n%.300s", tc.name, address, got.Code, tc.want, got.Body)
 			}
@@ -120,7 +120,7 @@ func TestTheTokenIsAskedFor(t *testing.T) {
 			if want == 200 && path == "/events" {
 				continue // does not end by itself
 			}
-			got := ask(s, path+"?"+fixed, with("Authorization", tc.authorization))
+			got := ask(s, path+"?"+brief, with("Authorization", tc.authorization))
 			if got.Code != want {
 				t.Errorf("%s: %s is answered %d, want %d", tc.name, path, got.Code, want)
 			}
@@ -139,7 +139,7 @@ func TestTheTokenIsAskedFor(t *testing.T) {
 			t.Errorf("%s is answered %d", path, got.Code)
 		}
 	}
-	if got := ask(s, "/assets/../api/analysis?"+fixed); got.Code == 200 {
+	if got := ask(s, "/assets/../api/analysis?"+brief); got.Code == 200 {
 		t.Error("a path through the assets leads past the token")
 	}
 }
@@ -172,9 +172,9 @@ func TestLoggingIn(t *testing.T) {
 	now := fourteen
 	s := guarded(t, func() time.Time { return now })
 
-	sent := ask(s, "/?"+fixed, with("Accept", "text/html"))
+	sent := ask(s, "/?"+brief, with("Accept", "text/html"))
 	to, err := url.Parse(sent.Header().Get("Location"))
-	if sent.Code != http.StatusSeeOther || err != nil || to.Path != "/login" || to.Query().Get("next") != "/?"+fixed {
+	if sent.Code != http.StatusSeeOther || err != nil || to.Path != "/login" || to.Query().Get("next") != "/?"+brief {
 		t.Fatalf("a browser is sent to %q by %d", sent.Header().Get("Location"), sent.Code)
 	}
 	form := ask(s, to.String())
@@ -196,7 +196,7 @@ func TestLoggingIn(t *testing.T) {
 
 	in := logIn(s, to.String(), secret)
 	tellsNoSecret(t, in)
-	if in.Code != http.StatusSeeOther || in.Header().Get("Location") != "/?"+fixed {
+	if in.Code != http.StatusSeeOther || in.Header().Get("Location") != "/?"+brief {
 		t.Fatalf("the token leads to %q by %d", in.Header().Get("Location"), in.Code)
 	}
 	cookies := in.Result().Cookies()
@@ -208,19 +208,19 @@ func TestLoggingIn(t *testing.T) {
 		t.Errorf("the cookie is %v", c)
 	}
 	cookie := func(value string) func(*http.Request) { return with("Cookie", c.Name+"="+value) }
-	if got := ask(s, "/?"+fixed, cookie(c.Value)); got.Code != 200 {
+	if got := ask(s, "/?"+brief, cookie(c.Value)); got.Code != 200 {
 		t.Errorf("the cookie is answered %d", got.Code)
 	}
 	for _, value := range []string{"", "x", secret, c.Value[:len(c.Value)-2] + "AA", c.Value + "A", strings.ToLower(c.Value)} {
-		if got := ask(s, "/?"+fixed, cookie(value)); got.Code != http.StatusUnauthorized {
+		if got := ask(s, "/?"+brief, cookie(value)); got.Code != http.StatusUnauthorized {
 			t.Errorf("the cookie %q is answered %d", value, got.Code)
 		}
 	}
-	if got := ask(guarded(t, s.config.Now), "/?"+fixed, cookie(c.Value)); got.Code != http.StatusUnauthorized {
+	if got := ask(guarded(t, s.config.Now), "/?"+brief, cookie(c.Value)); got.Code != http.StatusUnauthorized {
 		t.Errorf("the cookie of another process is answered %d", got.Code)
 	}
 	now = now.Add(sessionLength)
-	if got := ask(s, "/?"+fixed, cookie(c.Value)); got.Code != http.StatusUnauthorized {
+	if got := ask(s, "/?"+brief, cookie(c.Value)); got.Code != http.StatusUnauthorized {
 		t.Errorf("a cookie that has expired is answered %d", got.Code)
 	}
 }
@@ -262,20 +262,20 @@ func TestEveryAnswerIsHardened(t *testing.T) {
 	nonces := map[string]bool{}
 	pages := 0
 	for name, got := range map[string]*httptest.ResponseRecorder{
-		"page":            ask(open, "/?"+fixed),
-		"page again":      ask(open, "/?"+fixed),
+		"page":            ask(open, "/?"+brief),
+		"page again":      ask(open, "/?"+brief),
 		"nothing":         ask(open, "/?since=1h"),
 		"misread":         ask(open, "/?since=<script>alert(1)</script>"),
-		"injected":        ask(open, "/?"+fixed+"&label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&wan=%3Cimg%20src=x%20onerror=alert(1)%3E"),
-		"injected label":  ask(open, "/?"+fixed+"&label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"),
-		"unknown":         ask(open, "/?"+fixed+"&%3Cscript%3E=1"),
-		"no file":         ask(missing, "/?"+fixed),
-		"no file, JSON":   ask(missing, "/api/analysis?"+fixed),
-		"JSON":            ask(open, "/api/analysis?"+fixed),
+		"injected":        ask(open, "/?"+brief+"&label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&wan=%3Cimg%20src=x%20onerror=alert(1)%3E"),
+		"injected label":  ask(open, "/?"+brief+"&label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"),
+		"unknown":         ask(open, "/?"+brief+"&%3Cscript%3E=1"),
+		"no file":         ask(missing, "/?"+brief),
+		"no file, JSON":   ask(missing, "/api/analysis?"+brief),
+		"JSON":            ask(open, "/api/analysis?"+brief),
 		"JSON, misread":   ask(open, "/api/analysis?since=x"),
-		"rows":            ask(open, "/spans.csv?"+fixed),
-		"summary":         ask(open, "/summary.csv?"+fixed),
-		"trace":           ask(open, "/trace.json?"+fixed),
+		"rows":            ask(open, "/spans.csv?"+brief),
+		"summary":         ask(open, "/summary.csv?"+brief),
+		"trace":           ask(open, "/trace.json?"+brief),
 		"rows of nothing": ask(open, "/spans.csv?since=1h"),
 		"icon":            ask(open, "/favicon.svg"),
 		"asset":           ask(open, assetLinks["site_js"]),

@@ -33,10 +33,14 @@ func TestMain(m *testing.M) {
 }
 
 // fourteen is when the recordings of these tests begin, and fixed is the query of a
-// window that holds them.
+// window that holds them,
 var fourteen = time.Date(2026, 1, 9, 14, 0, 0, 0, time.UTC)
 
-const fixed = "since=2026-01-09T14:00:00Z&until=2026-01-09T14:10:00Z"
+// brief that of one with a few.
+const (
+	fixed = "since=2026-01-09T14:00:00Z&until=2026-01-09T14:10:00Z"
+	brief = "since=2026-01-09T14:00:00Z&until=2026-01-09T14:00:10Z"
+)
 
 // record records n cycles at 20 Hz of a run that began at fourteen, from so many on.
 func record(t testing.TB, path string, from, n int) {

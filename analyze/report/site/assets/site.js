@@ -25,14 +25,15 @@
     for (const mine of document.querySelectorAll("#presets a, #links a")) { // not replaced: one may have the keyboard
       const theirs = page.getElementById(mine.parentNode.id).children[[...mine.parentNode.children].indexOf(mine)];
       mine.href = theirs.getAttribute("href");
-      mine.toggleAttribute("aria-current", theirs.hasAttribute("aria-current"));
+      if (theirs.hasAttribute("aria-current")) mine.setAttribute("aria-current", "true");
+      else mine.removeAttribute("aria-current");
     }
     for (const mine of form.elements) {
       const theirs = page.getElementById("choose").elements[mine.name];
       if (mine.tagName === "SELECT") {
-        const chosen = theirs.value; // a list that loses its options chooses others
+        const value = theirs.value; // a list that loses its options chooses others
         mine.replaceChildren(...theirs.childNodes);
-        mine.value = chosen;
+        mine.value = value;
         mine.closest("label").hidden = theirs.closest("label").hidden;
       } else if (mine.tagName === "INPUT" && (chosen || mine !== document.activeElement)) mine.value = theirs.value;
     }
@@ -52,7 +53,7 @@
       if (new URL(answer.url).pathname !== "/") return location.reload(); // to the login
       const text = await answer.text();
       if (answer.ok || chosen) show(new DOMParser().parseFromString(text, "text/html"), chosen);
-      const later = answer.status === 503 || !(answer.ok || chosen);
+      const later = answer.status === 503 || !answer.ok && !chosen;
       trouble = later ? "busy, trying again" : "";
       if (later) again = setTimeout(load, 1000 * Number(answer.headers.get("Retry-After")) || RETRY);
     } catch (e) {
