@@ -19,11 +19,11 @@ func Compare(w io.Writer, c *analyze.Comparison, o Options) error {
 		a    *analyze.Analysis
 	}{{"before", c.Before}, {"after ", c.After}} {
 		fmt.Fprintf(b, "%s: %s to %s (%s), %d cycles\n", side.name, o.clock(side.a.Window.Since), o.clock(side.a.Window.Until),
-			stretch(side.a.Window.Until.Sub(side.a.Window.Since).Round(time.Second)), side.a.Cycles())
+			Stretch(side.a.Window.Until.Sub(side.a.Window.Since).Round(time.Second)), side.a.Cycles())
 	}
 	for i := 0; i < len(c.Changes); {
 		first := &c.Changes[i]
-		fmt.Fprintf(b, "\n%s %s\n", first.Daemon, printable(first.WAN))
+		fmt.Fprintf(b, "\n%s %s\n", first.Daemon, Printable(first.WAN))
 		t := &table{columns: []column{
 			{head: "part", left: true},
 			{head: "target", left: true},
@@ -46,7 +46,7 @@ func Compare(w io.Writer, c *analyze.Comparison, o Options) error {
 		"before them, which is allowed for. Too few: p50 and mean take 20 values on each side, p95 100, p99 500.\n")
 	for _, a := range []*analyze.Analysis{c.Before, c.After} {
 		for _, warning := range a.Warnings {
-			fmt.Fprintf(b, "warning: %s\n", printable(warning))
+			fmt.Fprintf(b, "warning: %s\n", Printable(warning))
 		}
 	}
 	_, err := w.Write(b.Bytes())
@@ -65,7 +65,7 @@ func differences(c *analyze.Change) []struct {
 }
 
 func change(t *table, c *analyze.Change) {
-	part, target, label, before, after := c.Part.String(), printable(c.Target), printable(string(c.Label)), count(c.Before), count(c.After)
+	part, target, label, before, after := c.Part.String(), Printable(c.Target), Printable(string(c.Label)), count(c.Before), count(c.After)
 	for _, d := range differences(c) {
 		interval, diff := "-", signed(d.D.Diff())
 		if d.D.Verdict != analyze.TooFew {

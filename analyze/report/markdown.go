@@ -29,11 +29,11 @@ func Markdown(w io.Writer, a *analyze.Analysis, o Options) error {
 // cellText makes text from a file harmless to a Markdown table.
 var cellText = strings.NewReplacer("|", `\|`, "`", "'", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "[", `\[`)
 
-func md(s string) string { return cellText.Replace(printable(s)) }
+func md(s string) string { return cellText.Replace(Printable(s)) }
 
 // code quotes a name.
 func code(s string) string {
-	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(printable(s)) + "`"
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(Printable(s)) + "`"
 }
 
 func markdownRow(b *bytes.Buffer, cells ...string) {
@@ -47,7 +47,7 @@ func markdownSummary(b *bytes.Buffer, a *analyze.Analysis, o Options) {
 		names[i] = code(db)
 	}
 	fmt.Fprintf(b, "- Recording: %s\n- Window: %s to %s (%s)\n- Cycles: %d\n", strings.Join(names, ", "),
-		o.clock(a.Window.Since), o.clock(a.Window.Until), stretch(a.Window.Until.Sub(a.Window.Since)), a.Cycles())
+		o.clock(a.Window.Since), o.clock(a.Window.Until), Stretch(a.Window.Until.Sub(a.Window.Since)), a.Cycles())
 	if a.Exact {
 		b.WriteString("- Quantiles: exact, nearest rank\n\n")
 	} else {
@@ -59,7 +59,7 @@ func markdownSummary(b *bytes.Buffer, a *analyze.Analysis, o Options) {
 		l := &a.Loops[i]
 		budget, utilization, headroom, p50, p99, longest := "-", "-", "-", "-", "-", "-"
 		if l.Budget > 0 {
-			budget = stretch(l.Budget)
+			budget = Stretch(l.Budget)
 		}
 		if l.Utilization.Known {
 			utilization, headroom = percent(l.Utilization.Value), duration(l.Headroom.Value)

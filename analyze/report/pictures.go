@@ -18,7 +18,7 @@ const histogramBins = 24
 // logarithmic scale, with the quantiles marked.
 func Histogram(w io.Writer, l *analyze.Loop, s *analyze.Span, o Options) error {
 	b := new(bytes.Buffer)
-	fmt.Fprintf(b, "%s %s: %d values, %s to %s\n", printable(l.String()), printable(s.Name()), s.Count, duration(s.Min), duration(s.Max))
+	fmt.Fprintf(b, "%s %s: %d values, %s to %s\n", Printable(l.String()), Printable(s.Name()), s.Count, duration(s.Min), duration(s.Max))
 	if s.Count == 0 {
 		_, err := w.Write(b.Bytes())
 		return err
@@ -90,7 +90,7 @@ func Trends(w io.Writer, trends []analyze.Trend, step time.Duration, o Options) 
 	b := new(bytes.Buffer)
 	for i := 0; i < len(trends); {
 		first := &trends[i]
-		fmt.Fprintf(b, "\n%s %s, one step %s\n", first.Daemon, printable(first.WAN), duration(step))
+		fmt.Fprintf(b, "\n%s %s, one step %s\n", first.Daemon, Printable(first.WAN), duration(step))
 		t := &table{columns: []column{
 			{head: "part", left: true},
 			{head: "label", left: true, rank: 2},
@@ -102,7 +102,7 @@ func Trends(w io.Writer, trends []analyze.Trend, step time.Duration, o Options) 
 			{head: "latest"},
 		}}
 		for ; i < len(trends) && trends[i].Daemon == first.Daemon && trends[i].WAN == first.WAN; i++ {
-			part, label, target := trends[i].Part.String(), printable(string(trends[i].Label)), printable(trends[i].Target)
+			part, label, target := trends[i].Part.String(), Printable(string(trends[i].Label)), Printable(trends[i].Target)
 			for _, q := range []struct {
 				name string
 				of   func(analyze.Step) time.Duration
@@ -152,7 +152,7 @@ func WhatIf(w io.Writer, fs []analyze.Forecast, o Options) error {
 	}}
 	for i := range fs {
 		f := &fs[i]
-		t.add(printable(string(f.Daemon)+" "+f.WAN), stretch(f.Interval), percent(f.Overruns), percent(f.Missed), percent(f.Utilization),
+		t.add(Printable(string(f.Daemon)+" "+f.WAN), Stretch(f.Interval), percent(f.Overruns), percent(f.Missed), percent(f.Utilization),
 			fmt.Sprintf("%.1f MB", float64(f.BytesPerDay)/1e6), count(f.Cycles))
 	}
 	_ = t.write(b, o.Width)

@@ -24,7 +24,7 @@ func Text(w io.Writer, a *analyze.Analysis, o Options) error {
 	marks.approximate = !a.Exact
 	marks.write(b)
 	for _, warning := range a.Warnings {
-		fmt.Fprintf(b, "\nwarning: %s", printable(warning))
+		fmt.Fprintf(b, "\nwarning: %s", Printable(warning))
 	}
 	if len(a.Warnings) > 0 {
 		fmt.Fprintln(b)
@@ -36,25 +36,25 @@ func Text(w io.Writer, a *analyze.Analysis, o Options) error {
 func heading(b *bytes.Buffer, a *analyze.Analysis, o Options) {
 	names := make([]string, len(o.Databases))
 	for i, db := range o.Databases {
-		names[i] = printable(db)
+		names[i] = Printable(db)
 	}
 	if len(names) > 0 {
 		fmt.Fprintf(b, "%s: ", strings.Join(names, ", "))
 	}
 	fmt.Fprintf(b, "%s to %s (%s)\n", o.clock(a.Window.Since), o.clock(a.Window.Until),
-		stretch(a.Window.Until.Sub(a.Window.Since).Round(time.Second)))
+		Stretch(a.Window.Until.Sub(a.Window.Since).Round(time.Second)))
 }
 
 // loop writes a loop's figures and its table.
 func loop(b *bytes.Buffer, l *analyze.Loop, o Options, marks *legend) {
-	fmt.Fprintf(b, "%s: %s\n", printable(l.String()), strings.Join(facts(l), ", "))
+	fmt.Fprintf(b, "%s: %s\n", Printable(l.String()), strings.Join(facts(l), ", "))
 	if l.Cycles == 0 {
 		return
 	}
 	t := spans(l, marks)
 	_ = t.write(b, o.Width) // a bytes.Buffer takes it all
 	if n, known := l.Bottleneck.Value, l.Bottleneck.Known; known {
-		fmt.Fprintf(b, "%swaits longest on %s: %s of the cycle, %s priority\n", indent, printable(string(n.Label)), percent(n.CriticalShare), n.Priority)
+		fmt.Fprintf(b, "%swaits longest on %s: %s of the cycle, %s priority\n", indent, Printable(string(n.Label)), percent(n.CriticalShare), n.Priority)
 	}
 	if o.Verbose {
 		verbose(b, l, o)
@@ -65,7 +65,7 @@ func loop(b *bytes.Buffer, l *analyze.Loop, o Options, marks *legend) {
 func facts(l *analyze.Loop) (facts []string) {
 	facts = append(facts, count(l.Cycles)+" cycles")
 	if l.Budget > 0 {
-		facts = append(facts, "one every "+stretch(l.Budget))
+		facts = append(facts, "one every "+Stretch(l.Budget))
 	}
 	if l.Utilization.Known {
 		facts = append(facts, "utilization "+percent(l.Utilization.Value), "headroom "+duration(l.Headroom.Value))
@@ -107,10 +107,10 @@ func spans(l *analyze.Loop, marks *legend) *table {
 			waited = percent(s.CriticalShare)
 		}
 		if s.Count == 0 { // a reflector that never answered
-			t.add(s.Part.String(), printable(string(s.Label)), printable(s.Target), "0", count(s.Failed), "-", "-", "- ", "- ", "- ", "-", "-", waited)
+			t.add(s.Part.String(), Printable(string(s.Label)), Printable(s.Target), "0", count(s.Failed), "-", "-", "- ", "- ", "- ", "-", "-", waited)
 			continue
 		}
-		t.add(s.Part.String(), printable(string(s.Label)), printable(s.Target), count(s.Count), count(s.Failed),
+		t.add(s.Part.String(), Printable(string(s.Label)), Printable(s.Target), count(s.Count), count(s.Failed),
 			duration(s.Min), duration(mean(&s.Summary)), quantile(s.P50), quantile(s.P95), quantile(s.P99), duration(s.Max),
 			percent(s.Share), waited)
 	}
@@ -127,11 +127,11 @@ func mean(s *analyze.Summary) time.Duration {
 
 // verbose adds the confidence intervals and the doubts.
 func verbose(b *bytes.Buffer, l *analyze.Loop, o Options) {
-	fmt.Fprintf(b, "\n%s95 %% confidence of %s, if cycles were independent of each other:\n", indent, printable(l.String()))
+	fmt.Fprintf(b, "\n%s95 %% confidence of %s, if cycles were independent of each other:\n", indent, Printable(l.String()))
 	t := &table{columns: []column{{head: "part", left: true}, {head: "label", left: true}, {head: "p50"}, {head: "p95"}, {head: "p99"}}}
 	for i := range l.Spans {
 		if s := &l.Spans[i]; s.Count > 0 {
-			t.add(s.Part.String(), printable(s.Name()), around(s.P50), around(s.P95), around(s.P99))
+			t.add(s.Part.String(), Printable(s.Name()), around(s.P50), around(s.P95), around(s.P99))
 		}
 	}
 	if late := &l.Lateness; late.Count > 0 {
@@ -140,7 +140,7 @@ func verbose(b *bytes.Buffer, l *analyze.Loop, o Options) {
 	_ = t.write(b, o.Width)
 	for i := range l.Spans {
 		for _, warning := range l.Spans[i].Warnings {
-			fmt.Fprintf(b, "%swarning: %s: %s\n", indent, printable(l.Spans[i].Name()), warning)
+			fmt.Fprintf(b, "%swarning: %s: %s\n", indent, Printable(l.Spans[i].Name()), warning)
 		}
 	}
 }

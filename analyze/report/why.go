@@ -23,7 +23,7 @@ func Why(w io.Writer, y *analyze.Whys, o Options) error {
 	}
 	fmt.Fprintf(b, "\n%s\n", tallyLine(y))
 	for _, warning := range y.Analysis.Warnings {
-		fmt.Fprintf(b, "warning: %s\n", printable(warning))
+		fmt.Fprintf(b, "warning: %s\n", Printable(warning))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -45,7 +45,7 @@ func tallyLine(y *analyze.Whys) string {
 		if i == 0 {
 			verb = "waited "
 		}
-		parts[i] = fmt.Sprintf("%d %sfor %s", t.Count, verb, printable(t.Cause.String()))
+		parts[i] = fmt.Sprintf("%d %sfor %s", t.Count, verb, Printable(t.Cause.String()))
 	}
 	line := fmt.Sprintf("of %d %s, %s", y.Of, what, strings.Join(parts, "; "))
 	if y.Overruns == 0 {
@@ -57,9 +57,9 @@ func tallyLine(y *analyze.Whys) string {
 // explained writes one cycle.
 func explained(b *bytes.Buffer, e *analyze.Explained, o Options) {
 	c := &e.Cycle
-	fmt.Fprintf(b, "%s  %s %s, cycle %d: %s", o.moment(c.Start), c.Run.Daemon, printable(c.Run.WAN), c.Seq, duration(c.Total))
+	fmt.Fprintf(b, "%s  %s %s, cycle %d: %s", o.moment(c.Start), c.Run.Daemon, Printable(c.Run.WAN), c.Seq, duration(c.Total))
 	if c.Run.Budget > 0 {
-		fmt.Fprintf(b, " of %s", stretch(c.Run.Budget))
+		fmt.Fprintf(b, " of %s", Stretch(c.Run.Budget))
 	}
 	if c.Overrun() {
 		b.WriteString(", an overrun")
@@ -67,7 +67,7 @@ func explained(b *bytes.Buffer, e *analyze.Explained, o Options) {
 	if c.Outcome != cycle.OK {
 		fmt.Fprintf(b, ", %s", c.Outcome)
 	}
-	fmt.Fprintf(b, "\n%swaited for %s\n", indent, printable(e.Cause.String()))
+	fmt.Fprintf(b, "\n%swaited for %s\n", indent, Printable(e.Cause.String()))
 	waterfall(b, e, o)
 	for _, line := range []string{Besides(c), Decided(c)} {
 		if line != "" {
@@ -136,14 +136,14 @@ func inside(t *table, c *cycle.Cycle, p cycle.Part) {
 			name = string(s.Label)
 		}
 		if p == cycle.Probe && s.Outcome != cycle.OK {
-			t.add("  "+printable(name), "", "lost", "", "", "")
+			t.add("  "+Printable(name), "", "lost", "", "", "")
 			continue
 		}
 		note := ""
 		if s.Outcome != cycle.OK {
 			note = s.Outcome.String()
 		}
-		t.add("  "+printable(name), draw(s.Offset, s.Duration, c.Total), duration(s.Duration), "", "", note)
+		t.add("  "+Printable(name), draw(s.Offset, s.Duration, c.Total), duration(s.Duration), "", "", note)
 	}
 }
 

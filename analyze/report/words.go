@@ -56,11 +56,11 @@ func duration(d time.Duration) string {
 	case abs < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	return stretch(d.Round(time.Second))
+	return Stretch(d.Round(time.Second))
 }
 
-// stretch shows a length of time without the zeros: "1h", "7d", "1h30m".
-func stretch(d time.Duration) string {
+// Stretch shows a length of time without the zeros: "1h", "7d", "1h30m".
+func Stretch(d time.Duration) string {
 	s := ""
 	if day := 24 * time.Hour; d >= day {
 		s, d = fmt.Sprintf("%dd", d/day), d%day
@@ -103,8 +103,8 @@ func quantile(q analyze.Quantile) string {
 	return duration(q.Value) + " "
 }
 
-// printable makes text from a file harmless to a terminal.
-func printable(s string) string {
+// Printable makes text from a file harmless to a terminal.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -198,34 +197,12 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%dd", d/(24*time.Hour))
 }
 
-// stretch shows a length of time without zeros: "5m", "1h".
-func stretch(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 // zone shows a zone; unknown ones and GREEN do not stand out.
 func zone(z cycle.Zone) cell {
 	if z == cycle.NoZone {
 		return cell{unknown, plain}
 	}
 	return cell{z.String(), [...]style{cycle.Green: plain, cycle.Yellow: yellow, cycle.SoftRed: orange, cycle.Red: red}[min(z, cycle.Red)]}
-}
-
-// printable makes text from a file harmless to a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 // Bars of a trail, from nothing to full.

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"wanctl/analyze"
+	"wanctl/analyze/report"
 	"wanctl/cycle"
 )
 
@@ -35,7 +36,7 @@ func (s *Screen) detail(l *Loop) []line {
 	}
 	over := ""
 	if width > 0 {
-		over = cell{fit(stretch(s.shown.Window*time.Duration(fold)/analyze.Slots)+" each", width, false), strong}.paint()
+		over = cell{fit(report.Stretch(s.shown.Window*time.Duration(fold)/analyze.Slots)+" each", width, false), strong}.paint()
 	}
 	lines = append(lines, line{text: with(heads(columns), over), rank: 8})
 	bars := blocks
@@ -64,10 +65,10 @@ func (s *Screen) detail(l *Loop) []line {
 func (s *Screen) about(l *Loop) string {
 	var facts []string
 	if l.Run.Budget > 0 {
-		facts = append(facts, "every "+stretch(l.Run.Budget))
+		facts = append(facts, "every "+report.Stretch(l.Run.Budget))
 	}
 	span := l.Window.Until.Sub(l.Window.Since).Round(time.Second)
-	facts = append(facts, fmt.Sprintf("%d %s in %s", l.Cycles, map[bool]string{true: "cycle", false: "cycles"}[l.Cycles == 1], stretch(span)))
+	facts = append(facts, fmt.Sprintf("%d %s in %s", l.Cycles, map[bool]string{true: "cycle", false: "cycles"}[l.Cycles == 1], report.Stretch(span)))
 	if l.Utilization.Known {
 		facts = append(facts, fmt.Sprintf("busy %.1f %%", l.Utilization.Value*100))
 	}
@@ -108,9 +109,9 @@ func partName(s *analyze.Span) string {
 	case s.Part != cycle.Probe && s.Part != cycle.Other:
 		return s.Part.String()
 	case s.Target == "":
-		return "  " + printable(string(s.Label))
+		return "  " + report.Printable(string(s.Label))
 	}
-	return "  " + printable(s.Target)
+	return "  " + report.Printable(s.Target)
 }
 
 // part is a series' row.
@@ -178,7 +179,7 @@ func (s *Screen) slowest(l *Loop) []line {
 	if c.Outcome != cycle.OK {
 		text += ", " + c.Outcome.String()
 	}
-	why := "waited for " + printable(e.Cause.String())
+	why := "waited for " + report.Printable(e.Cause.String())
 	if unusual := unusual(e); unusual != "" {
 		why += " (" + unusual + ")"
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"wanctl/analyze/report"
 	"wanctl/cycle"
 )
 
@@ -62,19 +63,19 @@ func (s *Screen) top(now time.Time) []line {
 	if s.shown.Window > 0 {
 		window = s.shown.Window // until there is one of the window asked for
 	}
-	right := "last " + stretch(window) + "  " + now.In(s.options.Zone).Format("15:04:05 MST")
+	right := "last " + report.Stretch(window) + "  " + now.In(s.options.Zone).Format("15:04:05 MST")
 	style := plain
 	if s.paused {
 		right, style = "PAUSED  "+right, strong
 	}
 	paths := make([]string, len(s.shown.Files))
 	for i, f := range s.shown.Files {
-		paths[i] = printable(f.Path)
+		paths[i] = report.Printable(f.Path)
 	}
 	left := strings.Join(paths, ", ")
 	if room := s.width - len("wanctl top  ") - len(right) - 2; ansi.StringWidth(left) > room {
 		for i, f := range s.shown.Files {
-			paths[i] = printable(filepath.Base(f.Path))
+			paths[i] = report.Printable(filepath.Base(f.Path))
 		}
 		left = fit(strings.Join(paths, ", "), max(room, 0), true)
 	}
@@ -97,11 +98,11 @@ func (s *Screen) news(now time.Time) (lines []string) {
 	for _, f := range s.shown.Files {
 		name := ""
 		if len(s.shown.Files) > 1 {
-			name = printable(filepath.Base(f.Path)) + ": "
+			name = report.Printable(filepath.Base(f.Path)) + ": "
 		}
 		text := name + s.freshness(&f, now)
 		if f.Unseen != "" {
-			text += "; " + printable(f.Unseen)
+			text += "; " + report.Printable(f.Unseen)
 		}
 		if f.Trouble != "" {
 			text = cell{"! " + text, strong}.paint()
@@ -122,7 +123,7 @@ func (s *Screen) freshness(f *File, now time.Time) string {
 	}
 	switch {
 	case f.Trouble != "":
-		return live + printable(f.Trouble)
+		return live + report.Printable(f.Trouble)
 	case !f.Loading.IsZero():
 		return live + "reading what is on record: up to " + f.Loading.In(s.options.Zone).Format("15:04:05")
 	case f.Newest.IsZero():

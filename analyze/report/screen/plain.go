@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wanctl/analyze"
+	"wanctl/analyze/report"
 	"wanctl/cycle"
 )
 
@@ -28,7 +29,7 @@ func Plain(w io.Writer, snap Snapshot, zone *time.Location) error {
 	at := snap.At.In(zone).Format(time.RFC3339)
 	for _, f := range snap.Files {
 		if text := remark(&f); text != "" {
-			fmt.Fprintf(b, "# %s %s: %s\n", at, printable(f.Path), printable(text))
+			fmt.Fprintf(b, "# %s %s: %s\n", at, report.Printable(f.Path), report.Printable(text))
 		}
 	}
 	for i := range snap.Loops {
@@ -58,7 +59,7 @@ func remark(f *File) string {
 
 // word quotes a name that would fall apart.
 func word(s string) string {
-	if s == "" || strings.ContainsAny(s, " \t\"=") || printable(s) != s {
+	if s == "" || strings.ContainsAny(s, " \t\"=") || report.Printable(s) != s {
 		return strconv.QuoteToGraphic(s)
 	}
 	return s

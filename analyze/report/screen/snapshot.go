@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"wanctl/analyze"
+	"wanctl/analyze/report"
 )
 
 // Snapshot is what is known at one moment. It is not changed once it is made.
@@ -37,7 +38,7 @@ type Loop struct {
 }
 
 // String names the loop, e.g. "autorate wan1".
-func (l *Loop) String() string { return printable(l.Loop.String()) }
+func (l *Loop) String() string { return report.Printable(l.Loop.String()) }
 
 // Age is how long ago the newest cycle ended, at least 0.
 func (l *Loop) Age(now time.Time) time.Duration {

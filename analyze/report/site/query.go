@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"wanctl/analyze"
+	"wanctl/analyze/report"
 	"wanctl/cycle"
 )
 
@@ -93,7 +94,7 @@ func (q query) window(now time.Time, loc *time.Location, longest time.Duration) 
 	}
 	if length := w.Until.Sub(w.Since); length > longest {
 		return bad("the window is longer than %s, which is the most this page answers for (wanctl serve --max-window): choose a shorter one, or ask wanctl analyze",
-			stretch(longest))
+			report.Stretch(longest))
 	}
 	return w, nil
 }
@@ -107,12 +108,4 @@ func (q query) follows() bool {
 // options are what analyze needs to know.
 func (q query) options() analyze.Options {
 	return analyze.Options{Daemon: q.Daemon, WAN: q.WAN}
-}
-
-// stretch shows a length of time of whole days as such.
-func stretch(d time.Duration) string {
-	if day := 24 * time.Hour; d >= day && d%day == 0 {
-		return fmt.Sprintf("%dd", d/day)
-	}
-	return d.String()
 }
