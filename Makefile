@@ -11,7 +11,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.bui
 # What the compiler itself finds out of the checkout differs between a clone, a
 # worktree and a tarball: the flags above say it instead, so that one commit makes
 # the same bytes everywhere.
-BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+# Without the tag a manual page's Markdown reader is linked in, which ours does not need.
+BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)'
 
 .PHONY: build demo test check format lint tidy race cross test32 bench bench-peers bench-week prove budget kills faults fuzz
 .PHONY: package package-check reproducible audit clean

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"sync"
 	"time"
 
 	"wanctl/analyze"
@@ -77,7 +78,8 @@ var Script string
 //go:embed page.tmpl
 var pageText string
 
-var pages = template.Must(template.New("page").Parse(pageText))
+// pages are read when first written: most verbs write none.
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
 
 // document is what the template shows.
 type document struct {
@@ -89,12 +91,12 @@ type document struct {
 
 // Write writes the whole self-contained document.
 func Write(out io.Writer, c *Content, o Options) error {
-	return pages.ExecuteTemplate(out, "document", document{newView(c, &o), o.Nonce, template.CSS(Style), template.JS(Script)})
+	return pages().ExecuteTemplate(out, "document", document{newView(c, &o), o.Nonce, template.CSS(Style), template.JS(Script)})
 }
 
 // Body writes only what lies inside <main>: a live page replaces that without
 // being loaded again. The ids of its elements depend on the names of the loops
 // alone.
 func Body(out io.Writer, c *Content, o Options) error {
-	return pages.ExecuteTemplate(out, "body", newView(c, &o))
+	return pages().ExecuteTemplate(out, "body", newView(c, &o))
 }

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"sync"
 	"time"
 
 	"wanctl/analyze/report/page"
@@ -16,7 +17,8 @@ import (
 //go:embed assets/*.html
 var templateFiles embed.FS
 
-var templates = template.Must(template.ParseFS(templateFiles, "assets/*.html"))
+// templates are read when first shown: most verbs show none.
+var templates = sync.OnceValue(func() *template.Template { return template.Must(template.ParseFS(templateFiles, "assets/*.html")) })
 
 // render writes a page of ours, with a policy that lets it use its own script and
 // style.
@@ -24,7 +26,7 @@ func (s *Site) render(w http.ResponseWriter, status int, name string, data map[s
 	nonce := rand.Text()
 	data["Nonce"], data["Assets"] = nonce, assetLinks
 	b := new(bytes.Buffer)
-	if err := templates.ExecuteTemplate(b, name, data); err != nil {
+	if err := templates().ExecuteTemplate(b, name, data); err != nil {
 		return err
 	}
 	allowPage(w.Header(), nonce)
