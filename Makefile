@@ -38,8 +38,9 @@ lint:
 tidy:
 	go mod tidy -diff
 
-race: ## all tests, watching for data races (the detector needs a C compiler)
-	CGO_ENABLED=1 go test -race ./...
+# With -short: what is long and has no goroutines of its own is left to `make test`.
+race: ## the tests, watching for data races (the detector needs a C compiler)
+	CGO_ENABLED=1 go test -race -short ./...
 
 cross: ## the binary builds for every machine it is made for
 	GOOS=linux GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/wanctl

@@ -91,6 +91,9 @@ func TestAClockThatIsAYearAheadDropsNothing(t *testing.T) {
 // TestCyclesOfTheFutureDoNotCostThoseOfToday: what was recorded while the clock
 // was wrong is not the newest when space is tight.
 func TestCyclesOfTheFutureDoNotCostThoseOfToday(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much to write for one goroutine")
+	}
 	t.Parallel()
 	cfg := testConfig(t)
 	cfg.MaxSize, cfg.FlushInterval = 4*mib, time.Second

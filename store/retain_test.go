@@ -37,6 +37,9 @@ func rowsOf(t testing.TB, w *Writer, table string) int64 {
 }
 
 func TestForWantOfSpaceTheOldestCyclesGoFirst(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much to write for one goroutine")
+	}
 	t.Parallel()
 	cfg := testConfig(t)
 	cfg.MaxSize = 10 * mib
@@ -53,6 +56,9 @@ func TestForWantOfSpaceTheOldestCyclesGoFirst(t *testing.T) {
 }
 
 func TestWhatIsPastItsTimeIsDropped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much to write for one goroutine")
+	}
 	t.Parallel()
 	cfg := testConfig(t)
 	cfg.KeepCycles, cfg.KeepMinutes, cfg.KeepHours = time.Hour, 3*time.Hour, 6*time.Hour
@@ -177,6 +183,9 @@ func TestHoursTellWhatTheirMinutesTold(t *testing.T) {
 }
 
 func TestPruneEnforcesALowerBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much to write for one goroutine")
+	}
 	t.Parallel()
 	cfg := testConfig(t)
 	w := NewWriter(cfg, nil)

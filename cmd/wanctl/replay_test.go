@@ -31,6 +31,9 @@ func vectorRoot(t *testing.T) string {
 // TestReplayEqualsThePythonProgram runs whole files through the verb's own path:
 // the loader, the line reader, the law, the rows.
 func TestReplayEqualsThePythonProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much to compute for one goroutine")
+	}
 	t.Parallel()
 	root := vectorRoot(t)
 	for _, area := range []string{"autorate", "steering"} {

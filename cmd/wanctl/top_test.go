@@ -78,6 +78,9 @@ var varying = regexp.MustCompile(`[0-9.?▁▂▃▄▅▆▇█!]+|GREEN|YELLOW
 // TestTopInATerminal runs the demo's daemons and watches them in a terminal of tmux,
 // with keys, other sizes and an end by a signal.
 func TestTopInATerminal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what happens is in another process")
+	}
 	t.Parallel()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("there is no tmux here")

@@ -33,6 +33,9 @@ type evenings struct {
 
 // TestInABrowser shows one page, of a file, in a real browser.
 func TestInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what happens is in the browser")
+	}
 	t.Parallel()
 	b := browser.Open(t)
 	c, text := shown(t, 4*time.Hour, "wan1", "reflector.example", fixed(t))

@@ -69,6 +69,9 @@ func asked(p *browser.Page, path string) (n int) {
 
 // TestInABrowser opens the page of a recording that grows in a real browser.
 func TestInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what happens is in the browser")
+	}
 	t.Parallel()
 	b := browser.Open(t)
 	path := filepath.Join(t.TempDir(), "profile.db")
