@@ -184,8 +184,25 @@ func (w *lookout) read(ctx context.Context, f *watchedFile) error {
 	if err := w.readNew(ctx, f); err != nil {
 		return err
 	}
-	f.state = state // taken before: what was written meanwhile is read the next time
+	f.state = [2]fileState{}
+	if settled(state, w.now()) {
+		f.state = state // taken before: what was written meanwhile is read the next time
+	}
 	return nil
+}
+
+// settling is for how long a file that was written is read again: a commit is seen
+// by others only after its bytes have been written and have reached the disk.
+const settling = 3 * time.Second
+
+// settled tells whether a file's last write is long ago.
+func settled(state [2]fileState, now time.Time) bool {
+	for _, s := range state {
+		if age := now.Sub(s.written); age < settling && age > -settling {
+			return false
+		}
+	}
+	return true
 }
 
 // readNew reads the file's cycles from where every loop has been seen, in pieces, and
