@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -267,14 +267,16 @@ func (p *program) demoNext(db string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(p.stdout, fmt.Sprintf(`
-All of it is in %[1]s (%[2]d KiB). What to type next:
-
-  wanctl analyze --db %[1]s                     this report again
-  wanctl analyze --db %[1]s --format html --output report.html   a page of it
-  wanctl why --db %[1]s                         the slowest cycles, and what made them slow
-  wanctl export --db %[1]s --output spans.csv   every span, for a spreadsheet
-  sqlite3 %[1]s "select label, count(*), avg(duration_ms) from spans group by label"
-`, db, info.Size()/1024))
-	return err
+	fmt.Fprintf(p.stdout, "\nAll of it is in %s (%d KiB). What to type next:\n\n", db, info.Size()/1024)
+	next := tabwriter.NewWriter(p.stdout, 0, 0, 3, ' ', 0)
+	for _, to := range [][2]string{
+		{"wanctl analyze --db " + db, "this report again"},
+		{"wanctl analyze --db " + db + " --format html --output report.html", "the same as a page to look at"},
+		{"wanctl why --db " + db, "the slowest cycles, and what made them slow"},
+		{"wanctl export --db " + db + " --output spans.csv", "every span, for a spreadsheet"},
+	} {
+		fmt.Fprintf(next, "  %s\t%s\n", to[0], to[1])
+	}
+	fmt.Fprintf(next, "  sqlite3 %s \"select label, count(*), avg(duration_ms) from spans group by label\"\n", db)
+	return next.Flush()
 }
