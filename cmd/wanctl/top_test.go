@@ -115,8 +115,10 @@ func TestTopInATerminal(t *testing.T) {
 	run := fmt.Sprintf("clear; sh %s; echo ended with $?; stty -a | grep -o ' icanon '", script)
 
 	p := inPane(t, 80, 24, run)
-	p.until(`(?s)> autorate wan1 .* [1-9][0-9]* cycles in 1[0-9]s`)
-	p.keys("Tab")
+	// The loop that is seen first is the chosen one.
+	if seen := p.until(`(?s)autorate wan1 .*steering steering.* [1-9][0-9]* cycles in 1[0-9]s`); strings.Contains(seen, "> autorate") {
+		p.keys("Tab")
+	}
 	diff, picture := "", ""
 	for range 50 { // a busy machine may have half a picture, or none of a loop's last second
 		picture = p.until(`(?s)> steering steering.*rule .*amiss.*slowest.*waited for`)
@@ -149,7 +151,7 @@ func TestTopInATerminal(t *testing.T) {
 
 	p.tmux("resize-window", "-x", "80", "-y", "24")
 	p.keys(run, "Enter")
-	p.until(`> autorate wan1`)
+	p.until(`> (autorate wan1|steering steering)`)
 	pid, err := os.ReadFile(filepath.Join(dir, "pid"))
 	if err != nil {
 		t.Fatal(err)
