@@ -202,10 +202,13 @@ func TestLookoutReadsALongRecordingInPieces(t *testing.T) {
 	}{{time.Hour, 24000}, {10 * time.Minute, 12000}} {
 		looks, s := 1, w.Look(context.Background(), tc.window)
 		for ; looks < 100 && (s.Loading() || s.Files[0].Trouble != ""); looks++ { // a busy machine is tried again
+			if s.Files[0].Trouble != "" {
+				t.Logf("look %d: %s", looks, s.Files[0].Trouble)
+			}
 			s = w.Look(context.Background(), tc.window)
 		}
 		if got := s.Loops[0].Cycles; got < tc.want-1 || got > tc.want+1 {
-			t.Errorf("%v: %d cycles after %d looks, want %d", tc.window, got, looks, tc.want)
+			t.Errorf("%v: %d cycles after %d looks, want %d: %+v", tc.window, got, looks, tc.want, s.Files)
 		}
 		t.Logf("%v: %d looks", tc.window, looks)
 	}
