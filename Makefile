@@ -87,8 +87,7 @@ faults: ## every fault in full length, beside an undisturbed loop (ten minutes)
 FUZZTIME ?= 30s
 fuzz: ## every fuzz test for a while, two side by side (FUZZTIME=1m)
 	@grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's|/[^/]*:[0-9]+:func| |' | sort | \
-	  xargs -P 2 -L 1 sh -c 'if out=$$(go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 2>&1); \
-	    then echo "$$0 $$1:$$(echo "$$out" | grep -o " execs: [0-9]*" | tail -n 1)"; else echo "$$out"; exit 1; fi'
+	  FUZZTIME=$(FUZZTIME) xargs -P 2 -L 1 .ci/fuzz
 
 package: ## dist/: a .deb and a tarball for each machine (ARCHS="amd64" for fewer)
 	VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' configs/packaging/build
