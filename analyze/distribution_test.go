@@ -158,7 +158,7 @@ func FuzzAddDurations(f *testing.F) {
 		if err == nil && wantErr != nil {
 			t.Fatalf("counting says nothing, unpacking %v", wantErr)
 		}
-		if err != nil && wantErr == nil && slices.IsSorted(want) {
+		if err != nil && wantErr == nil {
 			t.Fatalf("counting says %v, unpacking nothing", err)
 		}
 		if err == nil && (n != int64(len(want)) || !slices.Equal(unfold(d), want)) {
@@ -214,6 +214,7 @@ func FuzzAddSketch(f *testing.F) {
 	s.Encode(&b, false)
 	f.Add(b)
 	f.Add([]byte{})
+	f.Add([]byte("\r\x000\x02")) // no bins, from the 24th on
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := new(Distribution)
 		if d.AddSketch(b) == nil && d.Count() > 0 {

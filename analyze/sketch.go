@@ -132,9 +132,10 @@ func (s *sketch) addBins(b *[]byte, how encoding.SubFlag) error {
 // addRun adds the counts of n bins side by side, which is how a sketch mostly
 // comes: years of hours are some sixty million of them.
 func (s *sketch) addRun(b *[]byte, index, n int64) (err error) {
-	if n > 0 {
-		s.grow(index + n - 1)
+	if n == 0 {
+		return nil
 	}
+	s.grow(index + n - 1)
 	p, bins, sum := *b, s.bins[index:index+n], int64(0)
 	for i := range bins {
 		var x uint64

@@ -3,6 +3,7 @@ package cycle
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -64,9 +65,10 @@ func (d Durations) Append(dst []int64) ([]int64, error) {
 			}
 			i += n - 1
 		}
-		if last += int64(v); last < 0 {
+		if v > uint64(math.MaxInt64-last) {
 			return dst, ErrDurations
 		}
+		last += int64(v)
 		dst = append(dst, last)
 	}
 	return dst, nil

@@ -1,6 +1,7 @@
 package cycle
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -215,6 +216,7 @@ func TestSecretNeverPrints(t *testing.T) {
 func FuzzDurations(f *testing.F) {
 	f.Add([]byte(AppendDurations(nil, []int64{0, 0, 1, 127, 128, 1 << 40})))
 	f.Add([]byte{0x80})
+	f.Add(binary.AppendUvarint([]byte{2}, math.MaxUint64)) // it would go back by one
 	f.Fuzz(func(t *testing.T, b []byte) {
 		us, err := Durations(b).Append(nil)
 		if err != nil {
