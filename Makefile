@@ -8,11 +8,15 @@ VERSION := $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null 
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
 BUILT   := $(shell TZ=UTC0 git show -s --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.built=$(BUILT)
-# What the compiler itself finds out of the checkout differs between a clone, a
-# worktree and a tarball: the flags above say it instead, so that one commit makes
-# the same bytes everywhere.
-# Without the tag a manual page's Markdown reader is linked in, which ours does not need.
-BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)'
+BUILD   := go build -ldflags '$(LDFLAGS)'
+
+# Everything is compiled in one way, so that the tests test what is shipped and little is
+# compiled twice. What the compiler itself finds out of the checkout differs between a
+# clone, a worktree and a tarball: LDFLAGS say it instead, so that one commit makes the
+# same bytes everywhere. Without the tag a manual page's Markdown reader is linked in,
+# which ours does not need.
+export CGO_ENABLED := 0
+export GOFLAGS     := -trimpath -buildvcs=false -tags=urfave_cli_no_docs
 
 .PHONY: build demo test check format lint tidy race cross test32 bench bench-peers bench-week prove budget kills faults fuzz
 .PHONY: package package-check reproducible audit clean
@@ -39,8 +43,9 @@ tidy:
 	go mod tidy -diff
 
 # With -short: what is long and has no goroutines of its own is left to `make test`.
+# Without GORACE each of the scripts' processes waits a second at its end.
 race: ## the tests, watching for data races (the detector needs a C compiler)
-	CGO_ENABLED=1 go test -race -short ./...
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=20 go test -race -short ./...
 
 cross: ## the binary builds for every machine it is made for
 	GOOS=linux GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/wanctl
@@ -52,7 +57,7 @@ bench: ## benchmarks, for benchstat
 	go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
 
 test32: ## the tests of loop and recorder as a 32-bit program, which amd64 runs
-	GOARCH=386 CGO_ENABLED=0 go test ./cycle ./store
+	GOARCH=386 go test ./cycle ./store
 
 bench-peers: ## a span of ours beside a channel send, a log line, an OpenTelemetry span
 	cd cycle/bench && go test -count 1 -run Peers -v .

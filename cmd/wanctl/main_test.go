@@ -26,6 +26,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", os.Getenv("GORACE")) // how the race detector of each process behaves
 			env.Setenv("XDG_RUNTIME_DIR", filepath.Join(env.WorkDir, ".run"))
 			env.Setenv("RUNTIME_DIRECTORY", filepath.Join(env.WorkDir, ".run"))
 			return os.Mkdir(filepath.Join(env.WorkDir, ".run"), 0o700)

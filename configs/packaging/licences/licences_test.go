@@ -65,7 +65,9 @@ func TestBinary(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	self := filepath.Join(dir, "wanctl")
-	if out, err := exec.Command("go", "build", "-o", self, "wanctl/cmd/wanctl").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", self, "wanctl/cmd/wanctl")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	parts, err := partsOf(self)
