@@ -67,6 +67,8 @@ func (s *sheet) common(r *routeros.Config, rec store.Config, l Logging, health, 
 	switch {
 	case r.Transport == routeros.SSH:
 		trust = "host key verified"
+	case !r.Secure():
+		trust = "in clear"
 	case r.Fingerprint != "":
 		trust = "certificate pinned"
 	case r.VerifyTLS || r.CAFile != "":

@@ -226,7 +226,9 @@ func (a *Autorate) write(ctx context.Context, t *cycle.Timer, rates Rates) (cycl
 	case held:
 		return cycle.Held, nil
 	case err != nil:
-		a.complain(ctx, slog.LevelError, "write", cycle.Values(slog.Any("error", err)), "%s: Failed to apply limits", a.cfg.WAN)
+		if a.complain(ctx, slog.LevelError, "write", cycle.Values(slog.Any("error", err)), "%s: Failed to apply limits", a.cfg.WAN) {
+			a.log.Warn("the router did not take the limits", "wan", a.cfg.WAN, "error", err) // that line does not tell why
+		}
 		return cycle.WriteFailed, err
 	}
 	a.say(ctx, slog.LevelDebug, slog.Attr{}, "%s: Applied new limits to router", a.cfg.WAN)
@@ -309,12 +311,14 @@ func (a *Autorate) say(ctx context.Context, level slog.Level, values slog.Attr, 
 // and early cycles are allowed for.
 const complainInterval = 1800 * time.Millisecond
 
-// complain is say for a line that every cycle of a fault would write.
-func (a *Autorate) complain(ctx context.Context, level slog.Level, fault string, values slog.Attr, format string, args ...any) {
+// complain is say for a line that every cycle of a fault would write. It tells
+// whether it did.
+func (a *Autorate) complain(ctx context.Context, level slog.Level, fault string, values slog.Attr, format string, args ...any) bool {
 	now := time.Now()
 	if last, ok := a.complained[fault]; ok && now.Sub(last) < complainInterval {
-		return
+		return false
 	}
 	a.complained[fault] = now
 	a.say(ctx, level, values, format, args...)
+	return true
 }

@@ -228,7 +228,11 @@ func (s *restSession) do(ctx context.Context, method, at string, body []byte) ([
 // refused turns a status and its body into an error.
 func (s *restSession) refused(status int, reply []byte) error {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
-	if rows, err := decodeREST(reply); err == nil && len(rows) == 1 {
+	rows, err := decodeREST(reply)
+	if err != nil && status == http.StatusBadRequest && strings.HasPrefix(s.base, "http:") {
+		text += ", and not in RouterOS's words: if the port speaks TLS, set router.tls: true"
+	}
+	if err == nil && len(rows) == 1 {
 		for _, key := range []string{"message", "detail"} {
 			if v := rows[0][key]; v != "" && !strings.Contains(text, v) {
 				text += ": " + s.quote(v)

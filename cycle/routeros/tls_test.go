@@ -10,11 +10,13 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"wanctl/cycle"
 	"wanctl/cycle/routeros"
+	"wanctl/cycle/routeros/simulator"
 )
 
 // TestOldTLSIsRefused puts a peer before the client that speaks no TLS later than a
@@ -76,4 +78,19 @@ func speaker(t *testing.T, version uint16) (*net.TCPAddr, <-chan int) {
 		said <- n
 	}()
 	return l.Addr().(*net.TCPAddr), said
+}
+
+// TestPlainHTTPToAPortOfTLS is what a port other than 443 makes of a configuration
+// of the Python program's, whose router does speak TLS there.
+func TestPlainHTTPToAPortOfTLS(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(router())
+	defer sim.Close()
+	at := must(sim.ServeREST("127.0.0.1:0"))(t)
+	cfg := routeros.Config{Transport: routeros.REST, Host: "127.0.0.1", Port: cycle.Known(at.Port()), User: user, Password: password, Timeout: 10 * time.Second}
+	client := must(routeros.New(cfg, nil))(t)
+	defer client.Close()
+	if _, err := client.Resource(t.Context()); err == nil || !strings.Contains(err.Error(), "router.tls: true") {
+		t.Errorf("error %v, want one that tells the way out", err)
+	}
 }

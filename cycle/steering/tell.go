@@ -19,6 +19,9 @@ func (s *Steering) tell(m measured, v Verdict) {
 	}
 	if !m.rtt.Known {
 		s.log.Warn("ping exhausted - attempting fallback", cycle.Values("error", m.rttErr))
+		if cycle.OutcomeOf(m.rttErr) != cycle.TimedOut {
+			s.log.Warn("it cannot be pinged", "host", s.cfg.PingHost, "error", m.rttErr) // that line does not tell why
+		}
 	}
 	if v.LastKnown {
 		s.log.Warn(fmt.Sprintf("Using last known RTT from state: %.1fms (ping to %s failed after retries)", v.RTT.Value, s.cfg.PingHost),
@@ -40,7 +43,10 @@ func (s *Steering) tellQueueFailure(err error) {
 		s.log.Warn(fmt.Sprintf("CAKE stats read failed for %s, using RTT-only decisions (failure 1)", s.cfg.DownloadQueue), values)
 	case 3:
 		s.log.Error("CAKE stats unavailable after 3 attempts, entering degraded mode (RTT-only decisions)", values)
+	default:
+		return
 	}
+	s.log.Warn("the queue cannot be read", "queue", s.cfg.DownloadQueue, "error", err) // those lines do not tell why
 }
 
 func (s *Steering) tellThreeState(v Verdict) {
