@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
 
 // TestDocumentation keeps docs/configuration.md what the declarations say.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
-	golden(t, "../docs/configuration.md", documentation())
+	golden.Equal(t, "../docs/configuration.md", documentation())
 }
 
 func documentation() string {

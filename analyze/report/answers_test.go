@@ -29,7 +29,7 @@ func TestWhy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, c.name, func(w io.Writer) error {
+		made(t, c.name, func(w io.Writer) error {
 			return report.Why(w, y, report.Options{Databases: []string{"profile.db"}, Zone: berlin(t)})
 		})
 	}
@@ -65,8 +65,8 @@ func comparison(t *testing.T) *analyze.Comparison {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	c := comparison(t)
-	golden(t, "compare.txt", func(w io.Writer) error { return report.Compare(w, c, report.Options{Zone: berlin(t)}) })
-	b := golden(t, "compare.json", func(w io.Writer) error { return report.CompareJSON(w, c, report.Options{}) })
+	made(t, "compare.txt", func(w io.Writer) error { return report.Compare(w, c, report.Options{Zone: berlin(t)}) })
+	b := made(t, "compare.json", func(w io.Writer) error { return report.CompareJSON(w, c, report.Options{}) })
 	var got struct {
 		Changes []struct {
 			Part, Verdict string
@@ -118,7 +118,7 @@ func TestHistogram(t *testing.T) {
 	t.Parallel()
 	a := analysis(t, home())
 	l := &a.Loops[0]
-	golden(t, "histogram.txt", func(w io.Writer) error { return report.Histogram(w, l, l.Span(cycle.Total), report.Options{}) })
+	made(t, "histogram.txt", func(w io.Writer) error { return report.Histogram(w, l, l.Span(cycle.Total), report.Options{}) })
 	b := new(bytes.Buffer)
 	one := analyze.Span{Label: "x", Summary: analyze.Summary{Dist: new(analyze.Distribution)}}
 	if err := report.Histogram(b, l, &one, report.Options{}); err != nil {
@@ -162,7 +162,7 @@ func TestTrends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "trend.txt", func(w io.Writer) error { return report.Trends(w, trends, step, report.Options{}) })
+	made(t, "trend.txt", func(w io.Writer) error { return report.Trends(w, trends, step, report.Options{}) })
 }
 
 func TestWhatIf(t *testing.T) {
@@ -171,5 +171,5 @@ func TestWhatIf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "whatif.txt", func(w io.Writer) error { return report.WhatIf(w, fs, report.Options{}) })
+	made(t, "whatif.txt", func(w io.Writer) error { return report.WhatIf(w, fs, report.Options{}) })
 }

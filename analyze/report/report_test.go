@@ -4,25 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"io"
 	"iter"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wanctl/analyze"
 	"wanctl/analyze/report"
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var epoch = time.Date(2026, 1, 9, 14, 0, 0, 0, time.UTC)
 
@@ -124,26 +119,14 @@ func analysis(t *testing.T, s analyze.Source) *analyze.Analysis {
 	return a
 }
 
-// golden compares what write wrote with a file under testdata.
-func golden(t *testing.T, name string, write func(io.Writer) error) []byte {
+// made compares what write wrote with a file under testdata.
+func made(t *testing.T, name string, write func(io.Writer) error) []byte {
 	t.Helper()
 	b := new(bytes.Buffer)
 	if err := write(b); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it anew):\n%s", name, diff)
-	}
+	golden.Equal(t, filepath.Join("testdata", name), b.String())
 	return b.Bytes()
 }
 
@@ -160,9 +143,9 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	a := analysis(t, home())
 	o := report.Options{Databases: []string{"profile.db"}, Zone: berlin(t)}
-	golden(t, "home.txt", func(w io.Writer) error { return report.Text(w, a, o) })
+	made(t, "home.txt", func(w io.Writer) error { return report.Text(w, a, o) })
 	o.Verbose = true
-	golden(t, "home_verbose.txt", func(w io.Writer) error { return report.Text(w, a, o) })
+	made(t, "home_verbose.txt", func(w io.Writer) error { return report.Text(w, a, o) })
 }
 
 func TestTextKeepsWithinTheTerminal(t *testing.T) {
@@ -206,7 +189,7 @@ func TestTextIsHarmlessToATerminal(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	a := analysis(t, home())
-	b := golden(t, "home.json", func(w io.Writer) error { return report.JSON(w, a, report.Options{Databases: []string{"profile.db"}}) })
+	b := made(t, "home.json", func(w io.Writer) error { return report.JSON(w, a, report.Options{Databases: []string{"profile.db"}}) })
 	checkContract(t, b)
 }
 
@@ -288,7 +271,7 @@ func TestJSONOfWhatIsUnknownIsNull(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	a := analysis(t, home())
-	golden(t, "home.md", func(w io.Writer) error {
+	made(t, "home.md", func(w io.Writer) error {
 		return report.Markdown(w, a, report.Options{Databases: []string{"profile.db"}, Zone: berlin(t)})
 	})
 }
@@ -296,7 +279,7 @@ func TestMarkdown(t *testing.T) {
 func TestCSV(t *testing.T) {
 	t.Parallel()
 	a := analysis(t, home())
-	b := golden(t, "home.csv", func(w io.Writer) error { return report.CSV(w, a, report.Options{}) })
+	b := made(t, "home.csv", func(w io.Writer) error { return report.CSV(w, a, report.Options{}) })
 	rows := read(t, b, ',')
 	i := 0
 	for _, l := range a.Loops {

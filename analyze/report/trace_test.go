@@ -24,7 +24,7 @@ func cyclesOf(r *recording) iter.Seq2[*cycle.Cycle, error] {
 
 func TestTrace(t *testing.T) {
 	t.Parallel()
-	b := golden(t, "decided.trace.json", func(w io.Writer) error { return report.Trace(w, cyclesOf(decided())) })
+	b := made(t, "decided.trace.json", func(w io.Writer) error { return report.Trace(w, cyclesOf(decided())) })
 	checkTrace(t, b)
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"math"
@@ -20,9 +19,8 @@ import (
 
 	"wanctl/configs"
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files of the log")
 
 // tray is a stderr that can be made to hang and to fail.
 type tray struct {
@@ -93,22 +91,7 @@ func TestLogLines(t *testing.T) {
 	t.Parallel()
 	for file, asJSON := range map[string]bool{"lines.txt": false, "lines.jsonl": true} {
 		got := goldenLines(asJSON)
-		path := filepath.Join("testdata", "log", file)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", path, diff)
-		}
+		golden.Equal(t, filepath.Join("testdata", "log", file), got)
 		if strings.Contains(got, "hunter") {
 			t.Error("a secret is in the log")
 		}

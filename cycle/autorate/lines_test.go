@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
 
 // lines is a slog.Handler that keeps level and text.
@@ -78,25 +77,6 @@ func TestLogLinesEqualThePythonProgram(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// golden compares with a file, which -update writes.
-func golden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 // TestLogLines keeps the lines of some cycles, text and values, as they are.
 func TestLogLines(t *testing.T) {
 	t.Parallel()
@@ -125,6 +105,6 @@ func TestLogLines(t *testing.T) {
 			_, _ = a.Turn(t.Context(), timer)
 			time.Sleep(cfg.Interval)
 		}
-		golden(t, "testdata/loglines.golden", b.Bytes())
+		golden.Equal(t, "testdata/loglines.golden", b.String())
 	})
 }

@@ -2,10 +2,8 @@ package health
 
 import (
 	"encoding/json"
-	"flag"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,13 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
-
-var update = flag.Bool("update", false, "write what is served to the golden files")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -85,20 +81,7 @@ func goldenPage(t *testing.T, name, got string) {
 			lines[i] = `  "pid": 1234,`
 		}
 	}
-	got = strings.Join(lines, "\n")
-	path := filepath.Join("testdata", name+".json")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got, -update writes it):\n%s", path, diff)
-	}
+	golden.Equal(t, filepath.Join("testdata", name+".json"), strings.Join(lines, "\n"))
 }
 
 // span is a timed part of a made cycle.

@@ -1,12 +1,10 @@
 package metrics
 
 import (
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,9 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
-
-var update = flag.Bool("update", false, "write the metrics to the golden file")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -106,19 +103,7 @@ func TestScrape(t *testing.T) {
 			ours = append(ours, line)
 		}
 	}
-	got, path := strings.Join(ours, ""), filepath.Join("testdata", "metrics.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got, -update writes it):\n%s", path, diff)
-	}
+	golden.Equal(t, filepath.Join("testdata", "metrics.txt"), strings.Join(ours, ""))
 }
 
 func TestNamesFollowTheConventions(t *testing.T) {

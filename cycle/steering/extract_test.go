@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
 
 // The extract holds numbers of recorded cycles, so that a clone without the
@@ -59,7 +60,7 @@ var extractColumns = []string{
 
 func TestLawExtract(t *testing.T) {
 	t.Parallel()
-	if *update {
+	if golden.Updating() {
 		writeExtract(t)
 	}
 	b, err := os.ReadFile(extract)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
 
 func TestStateFields(t *testing.T) {
@@ -113,7 +114,7 @@ func TestStateLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "state.json", string(text))
+	golden.Equal(t, "testdata/state.json", string(text))
 
 	cfg := DefaultConfig()
 	text, err = NewLaw(&cfg).encode()

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
 
 // TestCongestionComesAndGoes runs the daemon under its loop: the rule goes on
@@ -64,7 +65,7 @@ func TestCongestionComesAndGoes(t *testing.T) {
 		if diff := cmp.Diff([]string{"adjust//ok", "cake//ok", "probe/192.0.2.1/ok", "rtt//ok", "rule//ok", "update//ok"}, parts); diff != "" {
 			t.Errorf("spans of the switching cycle (-want +got):\n%s", diff)
 		}
-		golden(t, "congestion.log", stamp.ReplaceAllString(strings.Join(b.log.take(), "\n")+"\n", "(last transition: *)"))
+		golden.Equal(t, "testdata/congestion.log", stamp.ReplaceAllString(strings.Join(b.log.take(), "\n")+"\n", "(last transition: *)"))
 	})
 }
 

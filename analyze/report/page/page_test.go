@@ -2,8 +2,6 @@ package page
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,9 +14,8 @@ import (
 	"wanctl/analyze"
 	"wanctl/analyze/report"
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // hostile is a name that would do harm as markup, in an attribute or in a script.
 const hostile = `"><script>alert(1)</script>'&<b onmouseover="x">`
@@ -59,19 +56,7 @@ func TestTheBodyOfASmallPage(t *testing.T) {
 	if err := Body(b, c, fixed(t)); err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "small.html")
-	if *update {
-		if err := os.WriteFile(golden, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
-		t.Errorf("(-want +got); run go test -update if it is meant:\n%s", diff)
-	}
+	golden.Equal(t, filepath.Join("testdata", "small.html"), b.String())
 }
 
 // void are the elements that have no end.

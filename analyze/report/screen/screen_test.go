@@ -2,8 +2,6 @@ package screen
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,14 +10,12 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"wanctl/analyze"
 	"wanctl/cycle"
+	"wanctl/cycle/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
@@ -116,23 +112,6 @@ func turn(run *cycle.Run, i int) *cycle.Cycle {
 	return c
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it anew):\n%s", name, diff)
-	}
-}
-
 // drawn is the screen without its styles.
 func drawn(s *Screen, snap Snapshot, width, height int, keys ...string) string {
 	s.Resize(width, height)
@@ -172,7 +151,7 @@ func TestScreens(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, tc.name, drawn(New(5*time.Minute, tc.options), tc.snap, tc.width, tc.height, tc.keys...))
+			golden.Equal(t, filepath.Join("testdata", tc.name), drawn(New(5*time.Minute, tc.options), tc.snap, tc.width, tc.height, tc.keys...))
 		})
 	}
 }
@@ -182,7 +161,7 @@ func TestStylesStandBesideWords(t *testing.T) {
 	s := New(5*time.Minute, Options{})
 	s.Show(house(5 * time.Minute))
 	text := s.Text(epoch)
-	golden(t, "80x24-styled.txt", strings.ReplaceAll(text, "\x1b", "^"))
+	golden.Equal(t, filepath.Join("testdata", "80x24-styled.txt"), strings.ReplaceAll(text, "\x1b", "^"))
 	for _, word := range []string{"YELLOW", "RED"} {
 		if !strings.Contains(ansi.Strip(text), word) {
 			t.Errorf("%s is a colour alone", word)
@@ -199,7 +178,7 @@ func TestPlain(t *testing.T) {
 	if err := Plain(b, snap, time.UTC); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "plain.txt", b.String())
+	golden.Equal(t, filepath.Join("testdata", "plain.txt"), b.String())
 }
 
 // TestEveryScreenFits draws all sizes in all states: as many lines as there are, none
