@@ -136,34 +136,34 @@ func TestTwoHundredThousandCyclesAtOnce(t *testing.T) {
 	}
 }
 
-func TestTwoDaemonsShareAFile(t *testing.T) {
+func TestDaemonsShareAFile(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
 	cfg.FlushInterval = 5 * time.Millisecond
 	ctx, stop := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
+	defer stop()
+	var writers, loops sync.WaitGroup
 	const n = 3000
 	for i := range 3 {
 		w := NewWriter(cfg, nil)
 		s := newSampler(fmt.Sprintf("wan%d", i+1), at0)
-		wg.Go(func() {
+		writers.Go(func() {
 			if err := w.Run(ctx); err != nil {
 				t.Error(err)
 			}
 		})
-		wg.Go(func() {
+		loops.Go(func() {
 			for range n {
-				c := s.Next()
-				w.Record(c)
-				if c.Seq%200 == 0 {
+				w.Record(s.Next())
+				if w.Health().Waiting >= 200 {
 					time.Sleep(10 * time.Millisecond)
 				}
 			}
 		})
 	}
-	time.Sleep(time.Second)
+	loops.Wait()
 	stop()
-	wg.Wait()
+	writers.Wait()
 	r := reading(t, cfg.Path)
 	if got := len(cyclesOf(t, r)); got != 3*n {
 		t.Errorf("%d cycles, want %d", got, 3*n)

@@ -109,7 +109,8 @@ func lives(pid int) bool {
 }
 
 // Close lets go of the lock. The file stays, empty: removing it would let a third
-// process lock a new one beside a second that waits for this.
+// process lock a new one beside a second that waits for this. Closing alone would not
+// do where a process that was just started still shares the open file.
 func (l daemonLock) Close() error {
-	return errors.Join(l.file.Truncate(0), l.file.Close())
+	return errors.Join(l.file.Truncate(0), unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
 }
