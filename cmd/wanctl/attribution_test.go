@@ -64,11 +64,11 @@ type slowFile struct {
 	slow  time.Duration
 }
 
-func (f *slowFile) Load() ([]byte, error)   { return []byte(f.state), nil }
-func (f *slowFile) KeepAside() error        { return nil }
-func (f *slowFile) String() string          { return "memory" }
-func (f *slowFile) SaveSynced([]byte) error { return f.Save(nil) }
-func (f *slowFile) Save([]byte) error       { time.Sleep(f.slow); return nil }
+func (f *slowFile) Load() ([]byte, error)                          { return []byte(f.state), nil }
+func (f *slowFile) KeepAside() error                               { return nil }
+func (f *slowFile) String() string                                 { return "memory" }
+func (f *slowFile) SaveSynced(ctx context.Context, b []byte) error { return f.Save(ctx, b) }
+func (f *slowFile) Save(context.Context, []byte) error             { time.Sleep(f.slow); return nil }
 
 // injector spoils every eighth turn, each time with the next cause.
 type injector struct {

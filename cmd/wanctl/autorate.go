@@ -95,7 +95,7 @@ func (h *house) addAutorate(ctx context.Context, wan *configs.Autorate, log *slo
 	if err != nil {
 		return err
 	}
-	daemon := autorate.New(config, h.prober, router, state.File{Path: config.StateFile()}, h.opts.dryRun, log)
+	daemon := autorate.New(config, h.prober, router, state.NewSaver(state.File{Path: config.StateFile()}), h.opts.dryRun, log)
 	run := h.newRun(ctx, cycle.Autorate, config.WAN, config.Interval, router)
 	run.Reflectors = config.Reflectors()
 	run.Config, run.State = wan.JSON(), daemon.Restore()

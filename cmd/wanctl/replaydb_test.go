@@ -65,9 +65,9 @@ func (l *line) Load() ([]byte, error) {
 	return l.disk, nil
 }
 
-func (l *line) Save(b []byte) error { l.disk = b; return nil }
-func (l *line) KeepAside() error    { return nil }
-func (l *line) String() string      { return "memory" }
+func (l *line) Save(_ context.Context, b []byte) error { l.disk = b; return nil }
+func (l *line) KeepAside() error                       { return nil }
+func (l *line) String() string                         { return "memory" }
 
 // recordForReplay records two runs of a WAN of 300 cycles each, from 14:00 and
 // from 14:10 on the 9th of January 2026, or those of them that are kept.

@@ -97,8 +97,8 @@ func (p *program) resetSteering(ctx context.Context, config *configs.Steering, o
 	return nil
 }
 
-func steeringState(c steering.Config) state.File {
-	return state.File{Path: c.StateFile, Backup: true, Lock: true}
+func steeringState(c steering.Config) *state.Saver {
+	return state.NewSaver(state.File{Path: c.StateFile, Backup: true, Lock: true})
 }
 
 // addSteering puts the steering loop into the house.

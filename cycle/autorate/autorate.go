@@ -24,7 +24,8 @@ type Router interface {
 // StateFile keeps the law's state between runs.
 type StateFile interface {
 	Load() ([]byte, error) // fs.ErrNotExist where there is none
-	Save(b []byte) error
+	// Save waits for a slow disk until the context ends, and says DeadlineExceeded then.
+	Save(ctx context.Context, b []byte) error
 	KeepAside() error // copies the file to where the next save does not reach
 	String() string   // its path
 }
@@ -248,22 +249,26 @@ func (a *Autorate) save(ctx context.Context, now time.Time) {
 	if a.good.Applied == a.applied && now.Sub(a.saved) < saveInterval-saveInterval/10 {
 		return
 	}
-	if err := a.flush(now); err == nil && a.file != nil && !a.dryRun {
+	ctx, cancel := context.WithTimeout(ctx, cycle.SavePatience(a.cfg.Interval))
+	defer cancel()
+	if err := a.flush(ctx, now); err == nil && a.file != nil && !a.dryRun {
 		a.say(ctx, slog.LevelDebug, slog.Attr{}, "%s: Saved state to %s", a.cfg.WAN, a.file)
 	}
 }
 
 // flush saves the state if it is not saved. A save that fails harms no cycle:
-// it is logged, once until one succeeds, and tried again.
-func (a *Autorate) flush(now time.Time) error {
+// it is logged, once until one succeeds, and tried again; one that is only late is
+// tried again too.
+func (a *Autorate) flush(ctx context.Context, now time.Time) error {
 	if a.file == nil || a.dryRun || !a.unsaved {
 		return nil
 	}
 	a.saved = now
-	err := a.file.Save(a.good.encode(now))
-	if err == nil {
+	err := a.file.Save(ctx, a.good.encode(now))
+	switch {
+	case err == nil:
 		a.unsaved, a.saveFailed, a.applied = false, false, a.good.Applied
-	} else if !a.saveFailed {
+	case !a.saveFailed && !errors.Is(err, context.DeadlineExceeded):
 		a.saveFailed = true
 		a.log.Error("state is not saved; control goes on", slog.String("wan", a.cfg.WAN), slog.Any("error", err))
 	}
@@ -271,7 +276,11 @@ func (a *Autorate) flush(now time.Time) error {
 }
 
 // Close saves what is not saved yet. It is called once no Turn runs any more.
-func (a *Autorate) Close() error { return a.flush(time.Now()) }
+func (a *Autorate) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), cycle.LastSavePatience)
+	defer cancel()
+	return a.flush(ctx, time.Now())
+}
 
 // fill puts the state after the cycle into its decision.
 func (s *State) fill(d *cycle.Decision) {

@@ -58,9 +58,9 @@ func (w *world) Load() ([]byte, error) {
 	return w.disk, nil
 }
 
-func (w *world) Save(b []byte) error { w.disk, w.saves = b, w.saves+1; return nil }
-func (w *world) KeepAside() error    { w.aside = w.disk; return nil }
-func (w *world) String() string      { return "memory" }
+func (w *world) Save(_ context.Context, b []byte) error { w.disk, w.saves = b, w.saves+1; return nil }
+func (w *world) KeepAside() error                       { w.aside = w.disk; return nil }
+func (w *world) String() string                         { return "memory" }
 
 // Probe implements Prober: every reflector answers with the row's RTT, or each
 // as the row says.
@@ -117,11 +117,11 @@ func (f *faults) SetLimits(ctx context.Context, limits ...cycle.Limit) error {
 	return f.write(ctx)
 }
 
-func (f *faults) Save(b []byte) error {
+func (f *faults) Save(ctx context.Context, b []byte) error {
 	if f.saveErr != nil {
 		return f.saveErr
 	}
-	return f.world.Save(b)
+	return f.world.Save(ctx, b)
 }
 
 // heldBack is the error of a write that spares the flash.

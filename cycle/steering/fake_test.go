@@ -112,7 +112,7 @@ func (w *world) Load() ([]byte, error) {
 }
 
 // Save implements StateFile.
-func (w *world) Save(b []byte) error {
+func (w *world) Save(_ context.Context, b []byte) error {
 	if w.fail != nil {
 		return w.fail
 	}
@@ -122,9 +122,9 @@ func (w *world) Save(b []byte) error {
 }
 
 // SaveSynced implements StateFile.
-func (w *world) SaveSynced(b []byte) error {
+func (w *world) SaveSynced(ctx context.Context, b []byte) error {
 	w.syncs++
-	return w.Save(b)
+	return w.Save(ctx, b)
 }
 
 // KeepAside implements StateFile.

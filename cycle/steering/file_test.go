@@ -15,7 +15,7 @@ import (
 	"wanctl/cycle/steering"
 )
 
-var _ steering.StateFile = state.File{}
+var _ steering.StateFile = (*state.Saver)(nil)
 
 // line is a WAN that is always the same, with its router.
 type line struct{ on bool }
@@ -49,7 +49,7 @@ func TestFilesOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	file := state.File{Path: cfg.StateFile, Backup: true, Lock: true}
+	file := state.NewSaver(state.File{Path: cfg.StateFile, Backup: true, Lock: true})
 	l := new(line)
 	s := steering.New(cfg, l, l, file, false, nil)
 	s.Restore()

@@ -32,9 +32,10 @@ type Router interface {
 // StateFile keeps the law's state between runs.
 type StateFile interface {
 	Load() ([]byte, error) // fs.ErrNotExist where there is none
-	Save(state []byte) error
-	SaveSynced(state []byte) error // and wait until it is on the disk
-	KeepAside() error              // copies what Load found, before it is written over
+	// Save waits for a slow disk until the context ends, and says DeadlineExceeded then.
+	Save(ctx context.Context, state []byte) error
+	SaveSynced(ctx context.Context, state []byte) error // until it is on the disk
+	KeepAside() error                                   // copies what Load found, before it is written over
 }
 
 // saveEvery is how often the state is saved while nothing but averages and
@@ -169,7 +170,7 @@ func (s *Steering) Turn(ctx context.Context, t *cycle.Timer) (cycle.Decision, er
 	if v.OK {
 		saving := time.Now()
 		s.unsaved = true
-		s.save(write == cycle.Written)
+		s.save(ctx, write == cycle.Written)
 		adjusted += time.Since(saving)
 	} else {
 		s.log.Error("cycle given up: there is no RTT, and none from before", "error", m.rttErr)
@@ -292,11 +293,17 @@ func (s *Steering) Reset(ctx context.Context) error {
 	}
 	s.law = NewLaw(&s.cfg)
 	s.unsaved = true
-	return s.flush(true)
+	ctx, cancel := context.WithTimeout(ctx, cycle.LastSavePatience)
+	defer cancel()
+	return s.flush(ctx, true)
 }
 
 // Close saves what is not saved yet. It is called once no Turn runs any more.
-func (s *Steering) Close() error { return s.flush(false) }
+func (s *Steering) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), cycle.LastSavePatience)
+	defer cancel()
+	return s.flush(ctx, false)
+}
 
 // mark is what is saved as soon as it changes.
 type mark struct {
@@ -313,14 +320,16 @@ func (s *Steering) mark() mark {
 
 // save keeps the state of a good cycle when it is time; a state that knows of a
 // switched rule has to survive a power cut.
-func (s *Steering) save(switched bool) {
+func (s *Steering) save(ctx context.Context, switched bool) {
 	if s.mark() != s.saved || time.Since(s.savedAt) >= saveEvery {
-		_ = s.flush(switched) // logged there, and tried again next cycle
+		ctx, cancel := context.WithTimeout(ctx, cycle.SavePatience(s.cfg.Interval))
+		defer cancel()
+		_ = s.flush(ctx, switched) // logged there, and tried again next cycle
 	}
 }
 
 // flush saves the state if it is not saved.
-func (s *Steering) flush(sync bool) error {
+func (s *Steering) flush(ctx context.Context, sync bool) error {
 	if s.dry || s.file == nil || !s.unsaved {
 		return nil
 	}
@@ -330,14 +339,14 @@ func (s *Steering) flush(sync bool) error {
 	}
 	text, err := s.law.encode()
 	if err == nil {
-		err = write(text)
+		err = write(ctx, text)
 	}
 	if err == nil {
 		s.saved, s.savedAt, s.unsaved, s.saveFailed = s.mark(), time.Now(), false, false
 		s.log.Debug("state saved", "file", s.cfg.StateFile)
 		return nil
 	}
-	if !s.saveFailed {
+	if !s.saveFailed && !errors.Is(err, context.DeadlineExceeded) { // a late one is under way
 		s.saveFailed = true
 		s.log.Error("state is not saved; steering goes on", "file", s.cfg.StateFile, "error", err)
 	}
