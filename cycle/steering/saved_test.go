@@ -1,7 +1,9 @@
 package steering
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,6 +85,28 @@ func TestSaveFails(t *testing.T) {
 		b.congested()
 		if b.run(3); b.said("state is not saved") != 1 {
 			t.Error("a second failure was not told of once")
+		}
+	})
+}
+
+// TestASlowDiskStillSyncsASwitch has the disk too slow in the very cycle that
+// switches the rule: the next save is synced in its place, and nothing is told.
+func TestASlowDiskStillSyncsASwitch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.congested()
+		b.run(1)
+		b.fail = fmt.Errorf("slow: %w", context.DeadlineExceeded)
+		if b.run(1); !b.rule.Value || b.syncs != 1 || b.saves != 1 {
+			t.Fatalf("rule on: %t, %d tries to sync, %d saves", b.rule.Value, b.syncs, b.saves)
+		}
+		b.fail = nil
+		if b.run(1); b.syncs != 2 || b.saves != 2 {
+			t.Errorf("%d tries to sync, %d saves once the disk is quick again", b.syncs, b.saves)
+		}
+		if b.run(1); b.syncs != 2 || b.said("state is not saved") != 0 {
+			t.Errorf("%d tries to sync with nothing switched, told %d times", b.syncs, b.said("state is not saved"))
 		}
 	})
 }

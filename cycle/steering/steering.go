@@ -64,6 +64,7 @@ type Steering struct {
 	saved       mark // what was saved last, and when
 	savedAt     time.Time
 	unsaved     bool
+	switched    bool // the rule was, and what is unsaved knows of it
 	saveFailed  bool // and the log says so
 }
 
@@ -170,7 +171,8 @@ func (s *Steering) Turn(ctx context.Context, t *cycle.Timer) (cycle.Decision, er
 	if v.OK {
 		saving := time.Now()
 		s.unsaved = true
-		s.save(ctx, write == cycle.Written)
+		s.switched = s.switched || write == cycle.Written
+		s.save(ctx)
 		adjusted += time.Since(saving)
 	} else {
 		s.log.Error("cycle given up: there is no RTT, and none from before", "error", m.rttErr)
@@ -292,17 +294,17 @@ func (s *Steering) Reset(ctx context.Context) error {
 		return fmt.Errorf("switch off rule %q: %w", s.cfg.RuleComment, err)
 	}
 	s.law = NewLaw(&s.cfg)
-	s.unsaved = true
+	s.unsaved, s.switched = true, true
 	ctx, cancel := context.WithTimeout(ctx, cycle.LastSavePatience)
 	defer cancel()
-	return s.flush(ctx, true)
+	return s.flush(ctx)
 }
 
 // Close saves what is not saved yet. It is called once no Turn runs any more.
 func (s *Steering) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cycle.LastSavePatience)
 	defer cancel()
-	return s.flush(ctx, false)
+	return s.flush(ctx)
 }
 
 // mark is what is saved as soon as it changes.
@@ -318,23 +320,23 @@ func (s *Steering) mark() mark {
 	return mark{l.Degraded, l.Baseline.Known, l.RedCount, l.GoodCount, l.BadCount, l.Assessment, l.CAKEFailures > 0}
 }
 
-// save keeps the state of a good cycle when it is time; a state that knows of a
-// switched rule has to survive a power cut.
-func (s *Steering) save(ctx context.Context, switched bool) {
+// save keeps the state of a good cycle when it is time.
+func (s *Steering) save(ctx context.Context) {
 	if s.mark() != s.saved || time.Since(s.savedAt) >= saveEvery {
 		ctx, cancel := context.WithTimeout(ctx, cycle.SavePatience(s.cfg.Interval))
 		defer cancel()
-		_ = s.flush(ctx, switched) // logged there, and tried again next cycle
+		_ = s.flush(ctx) // logged there, and tried again next cycle
 	}
 }
 
-// flush saves the state if it is not saved.
-func (s *Steering) flush(ctx context.Context, sync bool) error {
+// flush saves the state if it is not saved. One that knows of a switched rule has to
+// survive a power cut, also where a slow disk makes it the next cycle's.
+func (s *Steering) flush(ctx context.Context) error {
 	if s.dry || s.file == nil || !s.unsaved {
 		return nil
 	}
 	write := s.file.Save
-	if sync {
+	if s.switched {
 		write = s.file.SaveSynced
 	}
 	text, err := s.law.encode()
@@ -342,7 +344,7 @@ func (s *Steering) flush(ctx context.Context, sync bool) error {
 		err = write(ctx, text)
 	}
 	if err == nil {
-		s.saved, s.savedAt, s.unsaved, s.saveFailed = s.mark(), time.Now(), false, false
+		s.saved, s.savedAt, s.unsaved, s.switched, s.saveFailed = s.mark(), time.Now(), false, false, false
 		s.log.Debug("state saved", "file", s.cfg.StateFile)
 		return nil
 	}
