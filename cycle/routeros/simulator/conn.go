@@ -13,7 +13,8 @@ type conn struct {
 	net.Conn
 	sim       *Simulator
 	transport Transport
-	frozen    atomic.Bool // nothing is answered any more, and what comes in is swallowed
+	deaf      atomic.Bool // what comes in is swallowed
+	frozen    atomic.Bool // likewise, and nothing is answered any more
 	lag       time.Duration
 	lagging   sync.Once
 	gone      chan struct{} // closed by Close
@@ -76,12 +77,12 @@ func (s *Simulator) admit(c *conn) bool {
 	return true
 }
 
-// Read implements net.Conn. A frozen connection reads until the peer gives up.
+// Read implements net.Conn. A deaf connection reads until the peer gives up.
 func (c *conn) Read(b []byte) (int, error) {
 	c.lagging.Do(func() { c.sim.sleep(c.lag, c.gone) })
 	for {
 		n, err := c.Conn.Read(b)
-		if err != nil || !c.frozen.Load() {
+		if err != nil || !c.deaf.Load() && !c.frozen.Load() {
 			return n, err
 		}
 	}
@@ -276,6 +277,8 @@ func (c *conn) deliver(w io.Writer, reply []byte, p plan) error {
 		reply = c.sim.noise()
 	case HalfOpen, Cut, CutReset:
 		reply = reply[:len(reply)/2]
+	case OneShot: // however late the closing, nothing more is answered
+		c.deaf.Store(true)
 	}
 	_, err := w.Write(reply)
 	switch f.Kind {

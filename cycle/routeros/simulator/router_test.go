@@ -73,7 +73,7 @@ func TestARebootShutsTheDoors(t *testing.T) {
 	if _, err := c.talk("/queue/tree/set", "=.id="+download, "=max-limit=1M"); err != nil {
 		t.Fatal(err)
 	}
-	s.Reboot(50 * time.Millisecond)
+	s.Reboot(300 * time.Millisecond)
 	if got, err := c.talk("/system/identity/print"); err == nil {
 		t.Errorf("the old connection answers %q", got)
 	}
@@ -99,6 +99,38 @@ func TestARebootShutsTheDoors(t *testing.T) {
 	if q, _ := s.Queue(download); q.Limit != 1_000_000 || q.Counters != (Counters{}) {
 		t.Errorf("the queue after the reboot: %+v", q)
 	}
+}
+
+// While the router is down its port is nobody else's: another program with it would
+// answer in the router's place, and the router could not come back.
+func TestARebootKeepsThePort(t *testing.T) {
+	t.Parallel()
+	s, e := startAPI(t, usual(newClock()))
+	_, other := startAPI(t, usual(newClock()))
+	taker := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: e.Port()}}
+	s.Reboot(time.Minute)
+	if c, err := taker.Dial("tcp", other.Addr); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("while it is down: %v %v", c, err)
+	}
+	s.Reboot(10 * time.Millisecond)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		c, err := net.Dial("tcp", e.Addr)
+		if err == nil {
+			_ = c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is not up again")
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	c, err := taker.Dial("tcp", other.Addr)
+	if err != nil {
+		t.Fatalf("after its end: %v", err)
+	}
+	_ = c.Close()
 }
 
 func TestARebootByCommand(t *testing.T) {

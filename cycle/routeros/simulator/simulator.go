@@ -2,14 +2,10 @@ package simulator
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -239,52 +235,6 @@ func (m *menu) addAs(i *item, id string) {
 	m.items = append(m.items, i)
 }
 
-// Endpoint is where a transport can be reached, and what to trust there.
-type Endpoint struct {
-	Transport   Transport
-	Addr        string // host:port
-	TLS         bool
-	Fingerprint string // of a certificate: its SHA-256 in lower-case hex; of a host key: "SHA256:..."
-	PEM         []byte // the certificate
-	KnownHosts  string // SSH: the line of a known_hosts file
-}
-
-// Port returns the endpoint's port.
-func (e Endpoint) Port() int {
-	_, port, _ := net.SplitHostPort(e.Addr)
-	n, _ := strconv.Atoi(port)
-	return n
-}
-
-// door is a transport's listener, which a reboot closes and opens again.
-type door struct {
-	transport Transport
-	addr      string
-	listener  net.Listener
-	serve     func(net.Listener)
-	stop      func()
-}
-
-// open listens at the address and serves what comes in.
-func (s *Simulator) open(d *door) error {
-	l, err := net.Listen("tcp", d.addr)
-	if err != nil {
-		return fmt.Errorf("simulate %s: %w", d.transport, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		_ = l.Close()
-		return fmt.Errorf("simulate %s: the simulator is closed", d.transport)
-	}
-	d.addr, d.listener = l.Addr().String(), l
-	if !slices.Contains(s.doors, d) {
-		s.doors = append(s.doors, d)
-	}
-	s.work.Go(func() { d.serve(&gate{Listener: l, sim: s, transport: d.transport}) })
-	return nil
-}
-
 // begin counts a piece of work that Close waits for; false once Close was called.
 func (s *Simulator) begin() bool {
 	s.mu.Lock()
@@ -314,47 +264,10 @@ func (s *Simulator) Close() error {
 		}
 	}
 	s.work.Wait()
+	for _, d := range doors {
+		d.free()
+	}
 	return nil
-}
-
-// hangUp ends every session and, if asked to, stops listening.
-func (s *Simulator) hangUp(shut bool) {
-	s.mu.Lock()
-	conns := slices.Collect(maps.Keys(s.conns))
-	for _, d := range s.doors {
-		if shut {
-			_ = d.listener.Close()
-		}
-	}
-	s.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-	}
-}
-
-// Reboot restarts the router: sessions end, counters and uptime begin anew, the
-// configuration stays. Nobody can connect until it is up again, after down.
-func (s *Simulator) Reboot(down time.Duration) {
-	s.hangUp(down > 0)
-	s.router.restart()
-	if down <= 0 || !s.begin() {
-		return
-	}
-	go func() {
-		defer s.work.Done()
-		if !s.sleep(down, nil) {
-			return
-		}
-		s.router.restart()
-		s.mu.Lock()
-		doors := slices.Clone(s.doors)
-		s.mu.Unlock()
-		for _, d := range doors {
-			if err := s.open(d); err != nil {
-				s.log.Error("a door stays shut after the reboot", "error", err)
-			}
-		}
-	}()
 }
 
 // sleep waits for d; false if the simulator or the session ended first.
@@ -380,18 +293,6 @@ func (s *Simulator) Inject(f Fault) (remove func()) {
 		panic("simulator: " + err.Error())
 	}
 	return s.faults.inject(f)
-}
-
-// serveHTTP is a door's way to serve HTTP.
-func (s *Simulator) serveHTTP(d *door, srv *http.Server, wrap func(net.Listener) net.Listener) {
-	d.serve = func(l net.Listener) { _ = srv.Serve(wrap(l)) }
-	d.stop = func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if srv.Shutdown(ctx) != nil {
-			_ = srv.Close()
-		}
-	}
 }
 
 var _ io.Closer = (*Simulator)(nil)
