@@ -74,7 +74,7 @@ func (s *sheet) common(r *routeros.Config, rec store.Config, l Logging, health, 
 	case r.VerifyTLS || r.CAFile != "":
 		trust = "certificate verified"
 	}
-	s.line("router", "%s@%s by %s, %s, answers waited for %s", r.User, r.Address(), r.Transport, trust, seconds(r.Timeout))
+	s.line("router", "%s@%s by %s, %s, answers waited for %s", r.User, r.Address(), r.Transport, trust, seconds(r.Patience()))
 	if len(r.Fallback) > 0 {
 		s.line("", "falls back to %s", strings.Join(r.Fallback, ", "))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -99,7 +98,7 @@ func (h *house) addAutorate(ctx context.Context, wan *configs.Autorate, log *slo
 	run := h.newRun(ctx, cycle.Autorate, config.WAN, config.Interval, router)
 	run.Reflectors = config.Reflectors()
 	run.Config, run.State = wan.JSON(), daemon.Restore()
-	// An echo may take its whole time; what follows it is given a second.
-	h.add(run, max(config.Interval, config.PingTimeout+time.Second), daemon, writer, log, watched{router: router, health: wan.Health, metrics: wan.Metrics})
+	// An echo may take its whole time, and so may the write that follows it.
+	h.add(run, max(config.Interval, config.PingTimeout+wan.Router.Patience()), daemon, writer, log, watched{router: router, health: wan.Health, metrics: wan.Metrics})
 	return nil
 }

@@ -122,8 +122,8 @@ func (h *house) addSteering(ctx context.Context, s *configs.Steering, log *slog.
 	run := h.newRun(ctx, cycle.Steering, config.WAN, config.Interval, router)
 	run.Reflectors = config.Reflectors()
 	run.Config, run.State = s.JSON(), daemon.Restore()
-	// Three tries may follow each other; what follows them is given a second.
-	h.add(run, max(config.Interval, min(config.PingTotal, 3*config.PingTimeout+time.Second)+time.Second), daemon, writer, log,
+	// Three tries may follow each other, and a switch may follow them.
+	h.add(run, max(config.Interval, min(config.PingTotal, 3*config.PingTimeout+time.Second)+s.Router.Patience()), daemon, writer, log,
 		watched{router: router, health: s.Health, metrics: s.Metrics, steering: s})
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math"
 	"time"
 
 	"wanctl/cycle"
@@ -51,14 +50,14 @@ type Autorate struct {
 	dryRun     bool
 	log        *slog.Logger
 
-	state       State
-	good        State              // after the last good cycle: a restart goes back to it
-	unsaved     bool               // good is not in the file yet
-	applied     cycle.Maybe[Rates] // as the file has it
-	saved       time.Time          // when the file was last written; zero before
-	saveFailed  bool               // the last save did, and the log says so
-	queueFailed bool               // the last reading of the queues did, likewise
-	complained  map[string]time.Time
+	state      State
+	good       State              // after the last good cycle: a restart goes back to it
+	unsaved    bool               // good is not in the file yet
+	applied    cycle.Maybe[Rates] // as the file has it
+	saved      time.Time          // when the file was last written; zero before
+	saveFailed bool               // the last save did, and the log says so
+	queues     *queueReader
+	complained map[string]time.Time
 }
 
 var _ cycle.Turner = (*Autorate)(nil)
@@ -69,6 +68,7 @@ var _ cycle.Turner = (*Autorate)(nil)
 // the router was told.
 func New(cfg Config, prober Prober, router Router, file StateFile, dryRun bool, log *slog.Logger) *Autorate {
 	down, up := cfg.QueueTypes()
+	queues := newQueueReader(&cfg, router, log)
 	law := NewLaw(&cfg)
 	return &Autorate{
 		cfg: cfg, law: law, state: law.Start(), reflectors: cfg.Reflectors(),
@@ -76,7 +76,7 @@ func New(cfg Config, prober Prober, router Router, file StateFile, dryRun bool, 
 			{Queue: cfg.DownloadQueue, Type: down},
 			{Queue: cfg.UploadQueue, Type: up},
 		},
-		prober: prober, router: router, file: file, dryRun: dryRun, log: log, complained: map[string]time.Time{},
+		prober: prober, router: router, queues: queues, file: file, dryRun: dryRun, log: log, complained: map[string]time.Time{},
 	}
 }
 
@@ -117,18 +117,8 @@ func (a *Autorate) restore() {
 // Turn implements cycle.Turner: it measures, decides, writes the router if the
 // rates changed, and saves the state if all went well.
 func (a *Autorate) Turn(ctx context.Context, t *cycle.Timer) (cycle.Decision, error) {
-	var d cycle.Decision
-	errs := cycle.Together(ctx, t,
-		cycle.Measurement{Part: cycle.RTT, Do: func(ctx context.Context) (err error) {
-			rtt, err := a.measure(ctx, t)
-			d.RTT = cycle.Maybe[float64]{Value: rtt, Known: err == nil}
-			return err
-		}},
-		cycle.Measurement{Part: cycle.CAKE, Do: func(ctx context.Context) error {
-			return a.readQueues(ctx, &d)
-		}})
-	a.reportQueues(ctx, &d, errs[1])
-	if err := errs[0]; err != nil {
+	d, err := a.measureAll(ctx, t)
+	if err != nil {
 		a.complain(ctx, slog.LevelWarn, "skip", cycle.Values(slog.Any("error", err)), "%s: Ping failed, skipping cycle", a.cfg.WAN)
 		a.state.fill(&d)
 		return d, err
@@ -140,7 +130,6 @@ func (a *Autorate) Turn(ctx context.Context, t *cycle.Timer) (cycle.Decision, er
 	v.fill(&d)
 	a.reportVerdict(ctx, &d)
 	adjusted := time.Since(adjusting)
-	var err error
 	if v.Write {
 		d.Write, err = a.write(ctx, t, v.Rates)
 	} else {
@@ -156,53 +145,26 @@ func (a *Autorate) Turn(ctx context.Context, t *cycle.Timer) (cycle.Decision, er
 	return d, err
 }
 
-// readQueues reads the CAKE stats. They decide nothing, so they may take no
-// longer than the slowest echo.
-func (a *Autorate) readQueues(ctx context.Context, d *cycle.Decision) error {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.PingTimeout)
-	defer cancel()
-	queues, err := a.router.Queues(ctx, a.cfg.DownloadQueue, a.cfg.UploadQueue)
-	if err != nil {
+// measureAll measures the RTT and reads the queues, side by side. The error is the
+// RTT's.
+func (a *Autorate) measureAll(ctx context.Context, t *cycle.Timer) (d cycle.Decision, err error) {
+	measured := make(chan struct{})
+	ms := []cycle.Measurement{{Part: cycle.RTT, Do: func(ctx context.Context) (err error) {
+		defer close(measured)
+		rtt, err := a.measure(ctx, t)
+		d.RTT = cycle.Maybe[float64]{Value: rtt, Known: err == nil}
 		return err
+	}}}
+	if a.queues.idle() {
+		ms = append(ms, cycle.Measurement{Part: cycle.CAKE, Do: func(ctx context.Context) error {
+			return a.queues.read(ctx, t, measured, &d)
+		}})
 	}
-	if len(queues) != 2 {
-		return fmt.Errorf("read queues: asked for 2, got %d", len(queues))
+	errs := cycle.Together(ctx, t, ms...)
+	if len(errs) > 1 {
+		a.queues.report(ctx, &d, errs[1])
 	}
-	for i, to := range []*cycle.Direction{&d.Download, &d.Upload} {
-		q := &queues[i]
-		to.Queued = cycle.Known(packets(q.QueuedPackets))
-		to.Drops = cycle.Maybe[int64]{Value: packets(q.Counted.Value.Dropped), Known: q.Counted.Known}
-	}
-	return nil
-}
-
-// packets keeps a router's 64-bit counter within what is recorded.
-func packets(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
-
-// reportQueues logs what the queues told, when reading them begins to fail, and
-// when it is well again.
-func (a *Autorate) reportQueues(ctx context.Context, d *cycle.Decision, err error) {
-	failed := err != nil
-	switch {
-	case failed && !a.queueFailed:
-		a.log.Warn("CAKE stats cannot be read; control goes on without them", slog.String("wan", a.cfg.WAN), slog.Any("error", err))
-	case !failed && a.queueFailed:
-		a.log.Info("CAKE stats can be read again", slog.String("wan", a.cfg.WAN))
-	}
-	if a.queueFailed = failed; failed || !a.log.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	var values []any
-	for _, q := range []struct {
-		key  string
-		seen *cycle.Direction
-	}{{"dl", &d.Download}, {"ul", &d.Upload}} {
-		values = append(values, slog.Int64(q.key+"_queued_packets", q.seen.Queued.Value))
-		if q.seen.Drops.Known { // not on the first reading, nor after a reset
-			values = append(values, slog.Int64(q.key+"_drops", q.seen.Drops.Value))
-		}
-	}
-	a.log.Debug("CAKE stats", append(values, slog.String("wan", a.cfg.WAN))...)
+	return d, errs[0]
 }
 
 // write tells the router the rates and returns what became of it.
@@ -275,8 +237,10 @@ func (a *Autorate) flush(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// Close saves what is not saved yet. It is called once no Turn runs any more.
+// Close saves what is not saved yet, and ends what is still asked of the router. It is
+// called once no Turn runs any more.
 func (a *Autorate) Close() error {
+	defer a.queues.close()
 	ctx, cancel := context.WithTimeout(context.Background(), cycle.LastSavePatience)
 	defer cancel()
 	return a.flush(ctx, time.Now())

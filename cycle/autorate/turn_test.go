@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,14 +49,123 @@ func TestQueuesDecideNothing(t *testing.T) {
 		if u := r.decision.Upload; u.Queued.Value < 0 || u.Drops.Known {
 			t.Errorf("upload %+v", u)
 		}
-		began := time.Now()
-		b.world.queues = func(ctx context.Context) ([]cycle.Queue, error) { <-ctx.Done(); return nil, ctx.Err() }
-		if r := b.cycle(t, 25); r.err != nil || r.spans[cycle.CAKE] != cycle.TimedOut || time.Since(began) > b.cfg.PingTimeout {
-			t.Errorf("a router that hangs: %v, %v after %v", r.err, r.spans, time.Since(began))
-		}
 		b.world.queues = func(context.Context) ([]cycle.Queue, error) { panic("boom") }
 		if r := b.cycle(t, 25); r.err != nil || r.spans[cycle.CAKE] != cycle.Panicked {
 			t.Errorf("a reader that panics: %v, %v", r.err, r.spans)
+		}
+	})
+}
+
+// TestNoCycleWaitsForALateReading has a router that is slow to tell its queues, and takes
+// limits at once.
+func TestNoCycleWaitsForALateReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, false)
+		var begun atomic.Int64
+		takes := 700 * time.Millisecond
+		b.world.queues = func(ctx context.Context) ([]cycle.Queue, error) {
+			begun.Add(1)
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(takes):
+				return make([]cycle.Queue, 2), nil
+			}
+		}
+		// turn runs one cycle and checks its reading: none if nothing is wanted.
+		turn := func(rtt float64, took time.Duration, readings int64, want ...cycle.Outcome) (r turn) {
+			t.Helper()
+			began := time.Now()
+			r = b.cycle(t, rtt)
+			got, read := r.spans[cycle.CAKE]
+			if len(want) == 0 && read || len(want) > 0 && (!read || got != want[0]) || begun.Load() != readings {
+				t.Errorf("%d readings, this one %v %v; want %d, %v", begun.Load(), read, got, readings, want)
+			}
+			if d := time.Since(began); d != took {
+				t.Errorf("the cycle took %v, not %v", d, took)
+			}
+			if known := len(want) > 0 && want[0] == cycle.OK; r.decision.Download.Queued.Known != known {
+				t.Errorf("queued packets %+v", r.decision.Download.Queued)
+			}
+			return r
+		}
+		b.cfg.Interval = 50 * time.Millisecond
+		b.queues = newQueueReader(&b.cfg, b.world, b.log)
+		turn(25, takes, 1, cycle.OK) // the first logs in: it is waited for as long as an echo
+		late := turn(25, 45*time.Millisecond, 2, cycle.TimedOut)
+		if late.err != nil || !late.said("CAKE stats come late") || !late.decision.Download.Rate.Known {
+			t.Errorf("%v %q %+v", late.err, late.lines, late.decision)
+		}
+		if r := turn(900, 0, 2); r.err != nil || r.decision.Write != cycle.Written {
+			t.Errorf("a write beside a late reading: %v %v", r.err, r.decision.Write)
+		}
+		time.Sleep(takes)
+		synctest.Wait()
+		if r := turn(25, 45*time.Millisecond, 3, cycle.TimedOut); r.said("CAKE stats come late") {
+			t.Errorf("said again: %q", r.lines)
+		}
+		time.Sleep(takes)
+		synctest.Wait()
+		takes = 10 * time.Millisecond
+		turn(25, takes, 4, cycle.OK)
+
+		takes = time.Hour // until the end
+		turn(25, 45*time.Millisecond, 5, cycle.TimedOut)
+		began := time.Now()
+		if err := b.Close(); err != nil || time.Since(began) > 0 {
+			t.Errorf("closing: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestAReadingIsWaitedForAsLongAsTheEchoes: that holds up nobody.
+func TestAReadingIsWaitedForAsLongAsTheEchoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfigs(t)["wan1"]
+		cfg.Interval = 50 * time.Millisecond
+		router := &faults{queues: func(context.Context) ([]cycle.Queue, error) {
+			time.Sleep(300 * time.Millisecond)
+			return make([]cycle.Queue, 2), nil
+		}}
+		r := newQueueReader(&cfg, router, slog.New(slog.DiscardHandler))
+		r.began = true
+		measured := make(chan struct{})
+		time.AfterFunc(400*time.Millisecond, func() { close(measured) })
+		timer := cycle.NewTimer(cycle.Autorate, nil)
+		timer.Begin(time.Now())
+		if err := r.read(t.Context(), timer, measured, new(cycle.Decision)); err != nil {
+			t.Error(err)
+		}
+		r.close()
+	})
+}
+
+// TestALoginOfTheReadingIsTheCycles, but only of the cycle that waited for it.
+func TestALoginOfTheReadingIsTheCycles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, false)
+		takes := 10 * time.Millisecond
+		b.world.queues = func(ctx context.Context) ([]cycle.Queue, error) {
+			watch := cycle.TimerFrom(ctx).StartTarget(cycle.Other, "login api")
+			time.Sleep(takes)
+			watch.Stop(cycle.OK)
+			return make([]cycle.Queue, 2), nil
+		}
+		if r := b.cycle(t, 25); r.spans[cycle.CAKE] != cycle.OK || r.logins != takes {
+			t.Errorf("%v, login %v", r.spans, r.logins)
+		}
+		takes = 10 * time.Second
+		if r := b.cycle(t, 25); r.spans[cycle.CAKE] != cycle.TimedOut || r.logins != 0 {
+			t.Errorf("%v, login %v", r.spans, r.logins)
+		}
+		time.Sleep(takes)
+		synctest.Wait()
+		takes = 0
+		if r := b.cycle(t, 25); r.spans[cycle.CAKE] != cycle.OK || r.logins != 0 {
+			t.Errorf("%v, login %v", r.spans, r.logins)
 		}
 	})
 }

@@ -135,6 +135,7 @@ type turn struct {
 	decision cycle.Decision
 	err      error
 	spans    map[cycle.Part]cycle.Outcome
+	logins   time.Duration
 	lines    []string
 }
 
@@ -165,6 +166,9 @@ func (b *bench) cycle(t *testing.T, rtt float64) (r turn) {
 	r.spans = map[cycle.Part]cycle.Outcome{}
 	for _, s := range spans {
 		r.spans[s.Part] = s.Outcome
+		if s.Part == cycle.Other {
+			r.logins += s.Duration
+		}
 	}
 	for _, l := range b.kept {
 		r.lines = append(r.lines, l[0]+" "+l[1])

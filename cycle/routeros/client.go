@@ -187,6 +187,7 @@ func (c *Client) Queues(ctx context.Context, names ...string) ([]cycle.Queue, er
 	if err := checkNames(names); err != nil {
 		return nil, err
 	}
+	asked := time.Now()
 	rows, err := c.fetch(ctx, query{menu: queueTree, props: queueProps, key: "name", values: names})
 	if err != nil {
 		return nil, fmt.Errorf("read queues: %w", err)
@@ -196,7 +197,7 @@ func (c *Client) Queues(ctx context.Context, names ...string) ([]cycle.Queue, er
 		return nil, fmt.Errorf("read queues: %w", c.remember(err))
 	}
 	queues := c.counted(ctx, readings)
-	c.keep(ctx, readings)
+	c.keep(ctx, readings, asked)
 	return queues, nil
 }
 

@@ -118,7 +118,7 @@ func (c *Config) Settings() []cycle.Setting {
 		},
 		{
 			Key: "timeouts.ssh_command", Into: &c.Timeout, Unit: "s", Range: "(0, 300]",
-			Doc: "Longest any one operation on the router may take, over whichever transport. What is left of the cycle's deadline bounds it too.",
+			Doc: "Longest any one operation on the router may take, over whichever transport. A cycle waits for 5 s at most.",
 		},
 	}
 }
@@ -231,6 +231,14 @@ func (c *Config) pin() ([]byte, error) {
 	}
 	return sum, nil
 }
+
+// Patience is for how long a cycle waits for the router, which is one operation's time
+// but no more than maxPatience: the loop has to go on measuring.
+func (c *Config) Patience() time.Duration { return min(c.Timeout, maxPatience) }
+
+// maxPatience is enough for a slow router to log somebody in over SSH, or to take two
+// limits over REST, one after the other.
+const maxPatience = 5 * time.Second
 
 // Address returns where the preferred transport is reached, as host:port.
 func (c *Config) Address() string { return c.address(c.Transport) }

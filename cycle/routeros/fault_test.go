@@ -241,6 +241,31 @@ func TestIgnoredLimitsAreSetAgain(t *testing.T) {
 	}
 }
 
+// A slow reading that was asked for before limits were set does not show them, and is no
+// reason to set them again.
+func TestALateReadingIsNoLoss(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports {
+		t.Run(string(transport), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, transport)
+			ok(t, w.set(t.Context(), 111, 222))
+			w.Inject(simulator.Fault{Kind: simulator.Delay, Command: "/queue/tree/print", Count: 1, Delay: time.Second})
+			reading := make(chan error, 1)
+			go func() {
+				_, err := w.queues(t.Context())
+				reading <- err
+			}()
+			time.Sleep(300 * time.Millisecond)
+			ok(t, w.set(t.Context(), 333, 444))
+			ok(t, <-reading)
+			wantLimit(t, w, download, 333)
+			wantLimit(t, w, upload, 444)
+			wantWrites(t, w, 4)
+		})
+	}
+}
+
 func TestAPeerThatIsNotTheRouterIsNotSentThePassword(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports {

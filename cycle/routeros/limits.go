@@ -14,8 +14,9 @@ import (
 // wanted is the limit a queue was last set to.
 type wanted struct {
 	limit cycle.Limit
-	sure  bool // the router is known to have it; else it is asked before the next write
-	tried bool // it was set again after the router showed another one
+	since time.Time // a reading asked for before tells nothing of it
+	sure  bool      // the router is known to have it; else it is asked before the next write
+	tried bool      // it was set again after the router showed another one
 }
 
 // SetLimits sets the limits of queues, in as few round trips as the transport
@@ -117,7 +118,7 @@ func (c *Client) settle(limits []cycle.Limit, sure bool) {
 			w = &wanted{limit: l}
 			c.wanted[l.Queue] = w
 		}
-		w.sure = sure
+		w.sure, w.since = sure, time.Now()
 	}
 }
 
@@ -175,9 +176,10 @@ func (c *Client) differing(ctx context.Context, limits []cycle.Limit, why error)
 
 // keep sets limits again that the router was given and no longer shows: after a
 // reboot that lost them, or when it only pretended to take them. It tries once;
-// a router that rounds, or an owner who insists, is not fought.
-func (c *Client) keep(ctx context.Context, readings []reading) {
-	again := c.lost(readings)
+// a router that rounds, or an owner who insists, is not fought. The readings were
+// asked for at a time.
+func (c *Client) keep(ctx context.Context, readings []reading, asked time.Time) {
+	again := c.lost(readings, asked)
 	if len(again) == 0 {
 		return
 	}
@@ -211,12 +213,12 @@ func (c *Client) keep(ctx context.Context, readings []reading) {
 }
 
 // lost returns the limits that the router should show and does not.
-func (c *Client) lost(readings []reading) (limits []cycle.Limit) {
+func (c *Client) lost(readings []reading, asked time.Time) (limits []cycle.Limit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range readings {
 		w := c.wanted[r.name]
-		if w == nil || !w.sure || w.tried {
+		if w == nil || !w.sure || w.tried || w.since.After(asked) {
 			continue
 		}
 		if w.limit.Rate != r.limit || w.limit.Type != "" && r.kind != "" && w.limit.Type != r.kind {
