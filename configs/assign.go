@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type wrong struct {
 	what    string // "" where it has been reported
 	allowed string
 	unset   bool
+	line    int // of a list's item; 0 for the key's own
 }
 
 // value is one value of the file on its way into a setting.
@@ -26,47 +28,73 @@ type value struct {
 	scalar
 	setting cycle.Setting
 	node    *yaml.Node
-	shown   string // how findings speak of it: never by a secret's or a variable's text
-	items   []value
+	line    int     // of a list's item; an alias has another than what it stands for
+	shown   string  // how findings speak of it: never by a secret's or a variable's text
+	items   []value // of a list: those that could be read
+	bad     []wrong // of a list: what is wrong with the others
 	note    string
 }
 
-// assign reads a node into the setting's variable. note is a remark on a value
-// that is fine.
-func (r *reading) assign(s cycle.Setting, n *yaml.Node) (note string, bad *wrong) {
-	if n == nil {
-		return "", &wrong{what: "is no value", allowed: allowed(s)}
+// maxBadItems bounds how much is told of one list.
+const maxBadItems = 20
+
+// badItem notes what is wrong with an item of a list.
+func (v *value) badItem(bad wrong, line int) {
+	bad.line = line
+	if len(v.bad) < maxBadItems && !slices.Contains(v.bad, bad) {
+		v.bad = append(v.bad, bad)
 	}
-	v, bad := r.value(s, n)
-	if bad != nil {
-		return "", bad
+}
+
+// assign reads a node into the setting's variable. note is a remark on a value
+// that is fine; a list may have several things wrong with it.
+func (r *reading) assign(s cycle.Setting, n *yaml.Node) (note string, bad []wrong) {
+	if n == nil {
+		return "", []wrong{{what: "is no value", allowed: allowed(s)}}
+	}
+	v, unread := r.value(s, n)
+	if unread != nil {
+		return "", []wrong{*unread}
 	}
 	if what := v.into(s.Into); what != "" {
-		bad = &wrong{what: what, allowed: allowed(s)}
-		if strings.HasSuffix(what, "not "+bad.allowed) {
-			bad.allowed = "" // as has been said
-		}
-		return "", bad
+		return "", append(v.bad, refused(s, what))
 	}
-	return v.note, nil
+	return v.note, v.bad
+}
+
+// refused says what is wrong with a value, and what would be right unless that has
+// been said with it.
+func refused(s cycle.Setting, what string) wrong {
+	bad := wrong{what: what, allowed: allowed(s)}
+	if strings.HasSuffix(what, "not "+bad.allowed) {
+		bad.allowed = ""
+	}
+	return bad
 }
 
 // value expands and reads a node; a list's items likewise.
 func (r *reading) value(s cycle.Setting, n *yaml.Node) (v *value, bad *wrong) {
+	if n.Kind != yaml.SequenceNode {
+		return r.single(s, n)
+	}
+	if !isList(s.Into) {
+		return nil, &wrong{what: "is a list", allowed: allowed(s)}
+	}
 	v = &value{setting: s, node: n}
-	if n.Kind == yaml.SequenceNode {
-		if !isList(s.Into) {
-			return nil, &wrong{what: "is a list", allowed: allowed(s)}
-		}
-		for _, item := range n.Content {
-			one, bad := r.value(s, resolveAlias(item))
-			if bad != nil {
-				return nil, bad
-			}
+	for _, item := range n.Content {
+		if one, bad := r.single(s, resolveAlias(item)); bad != nil {
+			v.badItem(*bad, item.Line)
+		} else {
+			one.line = item.Line
 			v.items = append(v.items, *one)
 		}
-		return v, nil
 	}
+	return v, nil
+}
+
+// single is value for what is no list.
+func (r *reading) single(s cycle.Setting, n *yaml.Node) (v *value, bad *wrong) {
+	v = &value{setting: s, node: n}
 	expanded, names, unset := expand(n.Value, r.getenv)
 	if len(unset) > 0 {
 		keepReference(s.Into, n.Value)
@@ -130,7 +158,10 @@ func (v *value) into(target any) (bad string) {
 		s, bad = v.plainText()
 		*t = cycle.Secret(s)
 	case *[]string:
-		*t, bad = v.list()
+		var list []string
+		if list, bad = v.list(); bad == "" && v.bad == nil {
+			*t = list
+		}
 	case *time.Duration:
 		*t, bad = v.duration()
 	case *cycle.Maybe[bool]:
@@ -255,20 +286,22 @@ func (v *value) plainText() (string, string) {
 	return v.text, ""
 }
 
+// list reads the items as text, and notes what is wrong with each.
 func (v *value) list() ([]string, string) {
 	if v.node.Kind != yaml.SequenceNode {
 		return nil, v.isNot("a list")
 	}
-	if len(v.items) == 0 {
+	if len(v.node.Content) == 0 {
 		return nil, "is an empty list"
 	}
 	list := make([]string, len(v.items))
 	for i := range v.items {
-		one, bad := v.items[i].plainText()
+		item := &v.items[i]
+		one, bad := item.plainText()
 		if bad != "" {
-			return nil, bad
+			v.badItem(refused(v.setting, bad), item.line)
 		}
-		list[i], v.note = one, max(v.note, v.items[i].note)
+		list[i], v.note = one, max(v.note, item.note)
 	}
 	return list, ""
 }

@@ -70,6 +70,10 @@ func TestExamplesLoadInAnEmptyEnvironment(t *testing.T) {
 // TestFindings tells, by whole lines, what is said of files with something wrong.
 func TestFindings(t *testing.T) {
 	t.Parallel()
+	const hosts = "a list, of which each is an IP address or a host name: letters, digits, dots, hyphens"
+	listed := func(what string) string {
+		return `[ping_hosts: ["${H1}", 5, 1.1.1.1, "${H2}", 5, [9.9.9.9]]] continuous_monitoring.ping_hosts: ` + what + "\n"
+	}
 	ceiling := func(v string) []string { return []string{"ceiling_mbps: 500", "ceiling_mbps: " + v} }
 	for name, tt := range map[string]struct {
 		edit []string
@@ -107,6 +111,19 @@ func TestFindings(t *testing.T) {
 			[]string{"  target_bloat_ms: 15", "  target_bloat_ms: 15\n    step_up_mbps: 1"},
 			"[step_up_mbps: 1] continuous_monitoring.thresholds.step_up_mbps: is no known key (did you mean continuous_monitoring.download.step_up_mbps?)\n",
 		},
+		"misspelt section": {
+			[]string{"wan_name: wan1", "wan_name: wan1\nrecorderr: {path: a.db}"}, "[recorderr: {path: a.db}] recorderr: is no known key (did you mean recorder?)\n",
+		},
+		"misspelt section in a section": {
+			[]string{"continuous_monitoring:\n", "continuous_monitoring:\n  uplod: {step_up_mbps: 1}\n"},
+			"[uplod: {step_up_mbps: 1}] continuous_monitoring.uplod: is no known key (did you mean continuous_monitoring.upload?)\n",
+		},
+		"section in the wrong section": {
+			[]string{"wan_name: wan1", "wan_name: wan1\nthresholds: {a: 1}"}, "[thresholds: {a: 1}] thresholds: is no known key (did you mean continuous_monitoring.thresholds?)\n",
+		},
+		"a value is no misspelt section": {
+			[]string{"wan_name: wan1", "wan_name: wan1\nrecorderr: 5"}, "[recorderr: 5] recorderr: is no known key\n",
+		},
 		"key like no other": {
 			[]string{"wan_name: wan1", "wan_name: wan1\ncolour: blue"}, "[colour: blue] colour: is no known key\n",
 		},
@@ -118,6 +135,18 @@ func TestFindings(t *testing.T) {
 		},
 		"key with a line break": {
 			[]string{"wan_name: wan1", "wan_name: wan1\n\"a\\nb\": 1"}, `["a\nb": 1] "a\nb": is no known key` + "\n",
+		},
+		"every item of a list": {
+			[]string{"ping_hosts: [1.1.1.1, 8.8.8.8, 9.9.9.9]", `ping_hosts: ["${H1}", 5, 1.1.1.1, "${H2}", 5, [9.9.9.9]]`},
+			listed("${H1} is not set in the environment (set it, or write the value here)") +
+				listed("${H2} is not set in the environment (set it, or write the value here)") +
+				listed("is a list ("+hosts+")") +
+				listed("5 is a whole number, not text: put it in quotes ("+hosts+")"),
+		},
+		"every item of a list, at its line": {
+			[]string{"  ping_hosts: [1.1.1.1, 8.8.8.8, 9.9.9.9]", "  ping_hosts:\n    - -f\n    - 1.1.1.1\n    - a b"},
+			`[- -f] continuous_monitoring.ping_hosts: "-f" has a part that begins or ends with a hyphen (` + hosts + ")\n" +
+				`[- a b] continuous_monitoring.ping_hosts: "a b" holds ' ' (` + hosts + ")\n",
 		},
 		"everything at once, in the order of lines": {
 			[]string{"wan_name: wan1", "wan_name: my wan", "target_bloat_ms: 15", "target_bloat_ms: 45", "floor_yellow_mbps: 75", "floor_yellow_mbps: 175"},

@@ -196,7 +196,7 @@ func (t *tree) gather(section *yaml.Node, path string, d *declared, merged bool)
 		case d.sections[dotted]:
 			t.subsection(key, value, dotted, d, merged)
 		case !merged:
-			t.report(Finding{Line: key.Line, Key: dotted, Wrong: "is no known key", Allowed: d.suggest(dotted), Warning: true})
+			t.report(Finding{Line: key.Line, Key: dotted, Wrong: "is no known key", Allowed: d.suggest(dotted, value.Kind == yaml.MappingNode), Warning: true})
 		}
 	}
 	for i := 0; i+1 < len(section.Content); i += 2 {

@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,12 +109,14 @@ func (r *reading) setting(s cycle.Setting) {
 	case !found:
 	case s.Into == nil: // a section, and it is there
 	default:
-		note, wrong := r.assign(s, e.value)
-		switch {
-		case wrong != nil && wrong.what == "":
-			r.failed[s.Key] = true
-		case wrong != nil:
-			r.fail(Finding{Line: e.line, Key: key, Wrong: wrong.what, Allowed: wrong.allowed, Warning: wrong.unset, Unset: wrong.unset}, s)
+		note, bad := r.assign(s, e.value)
+		for _, wrong := range bad {
+			if wrong.what == "" {
+				r.failed[s.Key] = true
+				continue
+			}
+			line := cmp.Or(wrong.line, e.line)
+			r.fail(Finding{Line: line, Key: key, Wrong: wrong.what, Allowed: wrong.allowed, Warning: wrong.unset, Unset: wrong.unset}, s)
 		}
 		if note != "" {
 			r.report(Finding{Line: e.line, Key: key, Wrong: note, Warning: true})
@@ -163,22 +166,34 @@ func (r *reading) section(key string) entry {
 	return entry{}
 }
 
-// suggest names the known key nearest to an unknown one; "" if none is near.
-func (d *declared) suggest(unknown string) string {
+// suggest names the known key nearest to an unknown one; "" if none is near. What
+// has keys below it is most likely a section.
+func (d *declared) suggest(unknown string, section bool) string {
 	last := unknown[strings.LastIndexByte(unknown, '.')+1:]
 	best, least := "", 1+max(2, len(last)/3)
-	for _, s := range d.order {
-		if s.Key[strings.LastIndexByte(s.Key, '.')+1:] == last && best == "" {
-			best = s.Key // the right word in the wrong section
+	for _, key := range d.names(section) {
+		if key[strings.LastIndexByte(key, '.')+1:] == last && best == "" {
+			best = key // the right word in the wrong section
 		}
-		if n := distance(unknown, s.Key, least); n < least {
-			best, least = s.Key, n
+		if n := distance(unknown, key, least); n < least {
+			best, least = key, n
 		}
 	}
 	if best == "" {
 		return ""
 	}
 	return "did you mean " + best + "?"
+}
+
+// names returns the known keys; the sections too, and first, where they are wanted.
+func (d *declared) names(sections bool) (names []string) {
+	if sections {
+		names = slices.Sorted(maps.Keys(d.sections))
+	}
+	for _, s := range d.order {
+		names = append(names, s.Key)
+	}
+	return names
 }
 
 // distance is how many letters must be put in, taken out or changed to make b of
