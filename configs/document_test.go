@@ -124,6 +124,9 @@ touch nothing else. A finding reads ` + "`file:line: key: what is wrong (what is
 expanded. A variable that is not set is a warning under ` + "`--check`" + ` and an error when a daemon starts, except where nothing
 needs the key (a password, when SSH logs in with a key). Secrets are never printed, logged or recorded.
 
+**Options.** ` + "`--interval`, `--db` and `--no-record`" + ` go before the file, under ` + "`--check`" + ` too. ` + "`$WANCTL_DB`" + ` names the recording in place of
+` + "`recorder.path`" + ` and leaves ` + "`recorder.enabled`" + ` as it is; ` + "`--db`" + ` records in any case.
+
 **Strictness.** Unknown keys are a warning, with the nearest known key. A key given twice, a value of the wrong type, a number out of
 range or none at all (` + "`.nan`, `.inf`" + `), a name that could leave its quotes in a router command, and thresholds or floors in the wrong order
 are errors. A section that is there but empty counts as absent. A file is at most 256 KiB of UTF-8 text, one document.

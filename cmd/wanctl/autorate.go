@@ -27,7 +27,7 @@ func (p *program) autorateCommand() *cli.Command {
 			if len(paths) == 0 {
 				return misuse("autorate wants --config FILE, once for each WAN")
 			}
-			wans, err := p.loadWANs(paths, opts.check)
+			wans, err := p.loadWANs(paths, opts)
 			if err != nil {
 				return err
 			}
@@ -42,19 +42,20 @@ func (p *program) autorateCommand() *cli.Command {
 	}
 }
 
-// loadWANs reads the configurations and tells everything that is wrong with any
-// of them.
-func (p *program) loadWANs(paths []string, check bool) ([]*configs.Autorate, error) {
+// loadWANs reads the configurations, puts the options into them, and tells
+// everything that is wrong with any of them.
+func (p *program) loadWANs(paths []string, opts daemonOptions) ([]*configs.Autorate, error) {
 	var wans []*configs.Autorate
 	var all configs.Findings
 	for _, path := range paths {
 		wan, findings := configs.LoadAutorate(path, p.getenv)
 		all = append(all, findings...)
 		if wan != nil {
+			opts.apply(&wan.Daemon.Interval, &wan.Recorder)
 			wans = append(wans, wan)
 		}
 	}
-	return wans, p.tell(append(all, configs.Conflicts(wans...)...), check)
+	return wans, p.tell(append(all, configs.Conflicts(wans...)...), opts.check)
 }
 
 // autorate runs the daemon.
@@ -78,9 +79,6 @@ func (p *program) autorate(ctx context.Context, wans []*configs.Autorate, opts d
 func (h *house) addAutorate(ctx context.Context, wan *configs.Autorate, log *slog.Logger) error {
 	if !wan.Daemon.Enabled {
 		return errors.New("continuous_monitoring.enabled is false: this WAN is not to be controlled (set it to true, or leave the file out)")
-	}
-	if h.opts.interval > 0 {
-		wan.Daemon.Interval = h.opts.interval
 	}
 	config := wan.Daemon
 	if err := h.lock(config.LockFile); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"wanctl/configs"
+	"wanctl/store"
 )
 
 // daemonFlags are the flags that both daemons take.
@@ -17,7 +18,7 @@ func daemonFlags(more ...cli.Flag) []cli.Flag {
 		&cli.BoolFlag{Name: "oneshot", Usage: "run one cycle; exit 1 if it failed"},
 		&cli.Int64Flag{Name: "cycles", Usage: "stop after so many cycles"},
 		&cli.DurationFlag{Name: "interval", Usage: "the cycle interval, instead of the configuration's (20ms and more)"},
-		&cli.StringFlag{Name: "db", TakesFile: true, Usage: "record into this file (default: $WANCTL_DB, else recorder.path)"},
+		&cli.StringFlag{Name: "db", TakesFile: true, Usage: "record into this file, whatever recorder.enabled says (default: $WANCTL_DB, else recorder.path)"},
 		&cli.BoolFlag{Name: "no-record", Usage: "record nothing"},
 		&cli.BoolFlag{Name: "debug", Usage: "log every span"},
 	}, more...)
@@ -30,6 +31,7 @@ type daemonOptions struct {
 	cycles                         int64
 	interval                       time.Duration
 	db                             string
+	usualDB                        string // $WANCTL_DB
 }
 
 // minInterval is the shortest cycle interval: below it the clock reads and the
@@ -56,10 +58,24 @@ func (p *program) daemonOptions(c *cli.Context) (o daemonOptions, err error) {
 	if o.oneshot {
 		o.cycles = 1
 	}
-	if db, ok := p.getenv("WANCTL_DB"); ok && o.db == "" {
-		o.db = db
-	}
+	o.usualDB, _ = p.getenv("WANCTL_DB")
 	return o, nil
+}
+
+// apply puts the options into what was read of a configuration, before anybody is
+// told of it or goes by it. --db records; $WANCTL_DB says only where.
+func (o daemonOptions) apply(interval *time.Duration, recorder *store.Config) {
+	if o.interval > 0 {
+		*interval = o.interval
+	}
+	switch {
+	case o.noRecord:
+		recorder.Enabled = false
+	case o.db != "":
+		recorder.Enabled, recorder.Path = true, o.db
+	case o.usualDB != "":
+		recorder.Path = o.usualDB
+	}
 }
 
 // tell shows what was found in a configuration: warnings go to stderr, errors

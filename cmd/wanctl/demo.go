@@ -16,7 +16,6 @@ import (
 
 	"wanctl/analyze"
 	"wanctl/analyze/report"
-	"wanctl/configs"
 	"wanctl/cycle"
 	"wanctl/cycle/routeros/simulator"
 )
@@ -195,17 +194,18 @@ func (p *program) runDemo(ctx context.Context, wan, steering, db string, length 
 		return p.getenv(key)
 	}
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h, err := newHouse(daemonOptions{db: db}, log)
+	opts := daemonOptions{db: db}
+	h, err := newHouse(opts, log)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	wans, err := demo.loadWANs([]string{wan}, false)
+	wans, err := demo.loadWANs([]string{wan}, opts)
 	if err != nil {
 		return err
 	}
-	config, findings := configs.LoadSteering(steering, demo.getenv)
-	if err := demo.tell(findings, false); err != nil {
+	config, err := demo.loadSteering(steering, opts)
+	if err != nil {
 		return err
 	}
 	if err := h.addAutorate(ctx, wans[0], log); err != nil {

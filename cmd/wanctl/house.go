@@ -75,10 +75,7 @@ func (h *house) router(config routeros.Config, log *slog.Logger) (*routeros.Clie
 // nil where nothing is to be recorded. Configurations that name the same file
 // share its writer, and must agree on how it is kept.
 func (h *house) recorder(config store.Config, from string) (*store.Writer, error) {
-	if h.opts.db != "" {
-		config.Enabled, config.Path = true, h.opts.db
-	}
-	if h.opts.noRecord || !config.Enabled {
+	if !config.Enabled {
 		return nil, nil
 	}
 	if r, ok := h.recorders[config.Path]; ok {

@@ -59,9 +59,10 @@ The log files that the configurations name.
 .SH ENVIRONMENT
 .TP
 .B WANCTL_DB
-The recording, where neither
+The recording, unless
 .B \-\-db
-nor the configuration is to decide.
+names one; goes before the configuration. A daemon whose configuration records
+nothing does not begin to because of it.
 .TP
 .B WANCTL_LOG_FORMAT
 .B json

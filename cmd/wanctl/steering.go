@@ -34,8 +34,8 @@ func (p *program) steeringCommand() *cli.Command {
 			if c.Bool("reset") && opts.check {
 				return misuse("--check touches nothing, --reset does: give one of them")
 			}
-			config, findings := configs.LoadSteering(path, p.getenv)
-			if err := p.tell(findings, opts.check); err != nil {
+			config, err := p.loadSteering(path, opts)
+			if err != nil {
 				return err
 			}
 			if opts.check {
@@ -45,6 +45,16 @@ func (p *program) steeringCommand() *cli.Command {
 			return p.steering(c.Context, config, opts, c.Bool("reset"))
 		},
 	}
+}
+
+// loadSteering reads the configuration, puts the options into it, and tells
+// everything that is wrong with it.
+func (p *program) loadSteering(path string, opts daemonOptions) (*configs.Steering, error) {
+	config, findings := configs.LoadSteering(path, p.getenv)
+	if config != nil {
+		opts.apply(&config.Daemon.Interval, &config.Recorder)
+	}
+	return config, p.tell(findings, opts.check)
 }
 
 // steering runs the daemon, or resets it.
@@ -103,9 +113,6 @@ func steeringState(c steering.Config) *state.Saver {
 
 // addSteering puts the steering loop into the house.
 func (h *house) addSteering(ctx context.Context, s *configs.Steering, log *slog.Logger) error {
-	if h.opts.interval > 0 {
-		s.Daemon.Interval = h.opts.interval
-	}
 	config := s.Daemon
 	if err := h.lock(config.LockFile); err != nil {
 		return err

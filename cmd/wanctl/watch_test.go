@@ -49,13 +49,13 @@ func demoHouse(t *testing.T, opts daemonOptions, health, metrics endpoint.Config
 		t.Fatal(err)
 	}
 	p := &program{stderr: io.Discard, getenv: func(string) (string, bool) { return demoPassword, true }}
-	wans, err := p.loadWANs([]string{path}, false)
+	opts.db = filepath.Join(dir, "profile.db")
+	wans, err := p.loadWANs([]string{path}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wans[0].Health, wans[0].Metrics = health, metrics
 	wans[0].Recorder.Runtime = dir
-	opts.db = filepath.Join(dir, "profile.db")
 	log := slog.New(slog.DiscardHandler)
 	h, err := newHouse(opts, log)
 	if err != nil {
