@@ -191,32 +191,3 @@ func Kind(path string) (cycle.Daemon, error) {
 	}
 	return daemon, nil
 }
-
-// Conflicts reports what keeps several WANs from being controlled side by side:
-// the same name, lock file or router queue twice.
-func Conflicts(wans ...*Autorate) (findings Findings) {
-	type use struct{ what, name string }
-	first := map[use]string{}
-	for _, a := range wans {
-		router := a.Router.Host + " queue"
-		for _, u := range []struct {
-			key string
-			use
-		}{
-			{"wan_name", use{"name", a.Daemon.WAN}},
-			{"lock_file", use{"lock file", a.Daemon.LockFile}},
-			{"queues.download", use{router, a.Daemon.DownloadQueue}},
-			{"queues.upload", use{router, a.Daemon.UploadQueue}},
-		} {
-			if other, taken := first[u.use]; taken {
-				findings = append(findings, Finding{
-					File: a.Path, Line: max(1, a.lines[u.key].line), Key: u.key,
-					Wrong: fmt.Sprintf("%q is taken by %s", u.name, other), Allowed: "one of its own for each WAN",
-				})
-				continue
-			}
-			first[u.use] = a.Path
-		}
-	}
-	return findings
-}

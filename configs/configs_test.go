@@ -181,7 +181,7 @@ func TestFindings(t *testing.T) {
 			`[download: "WAN-Download-1\n"] queues.download: "WAN-Download-1\n" ends in a line break (1 to 64 letters, digits or any of . _ -)` + "\n",
 		},
 		"switched off": {
-			[]string{"enabled: true\n\n", "enabled: off\n\n"}, "[enabled: off] continuous_monitoring.enabled: is false: this WAN is left alone\n",
+			[]string{"enabled: true\n\n", "enabled: off\n\n"}, "[enabled: off] continuous_monitoring.enabled: is false: this WAN is left alone (autorate does not start with it: true, or leave the file out)\n",
 		},
 		"state file elsewhere": {
 			[]string{"state_file: /run", "state_file: /var"},
@@ -326,14 +326,66 @@ func TestConflicts(t *testing.T) {
 		}
 		return a
 	}
-	one, other := load("a.yaml"), load("b.yaml", "wan_name: wan1", "wan_name: wan2",
-		"download: WAN-Download-1", "download: WAN-Download-2", "lock_file: /run/wanctl/wan1.lock", "lock_file: /run/wanctl/wan2.lock")
-	want := `b.yaml:29: queues.upload: "WAN-Upload-1" is taken by a.yaml (one of its own for each WAN)` + "\n"
-	if diff := cmp.Diff(want, Conflicts(one, other).String()); diff != "" {
-		t.Errorf("conflicts (-want +got):\n%s", diff)
+	own := []string{
+		"wan_name: wan1", "wan_name: wan2", "download: WAN-Download-1", "download: WAN-Download-2", "upload: WAN-Upload-1", "upload: WAN-Upload-2",
 	}
-	if got := Conflicts(one); got != nil {
+	lock := func(path string) []string { return []string{"lock_file: /run/wanctl/wan1.lock", "lock_file: " + path} }
+	const (
+		otherLock = "/run/wanctl/wan2.lock"
+		section   = "recorder:\n  enabled: true\n  path: /var/lib/wanctl/profile.db\n"
+		kept      = ", which records into the same file /var/lib/wanctl/profile.db (the same for all WANs of a file)\n"
+	)
+	for name, tt := range map[string]struct {
+		edit []string // beside what each WAN has of its own
+		want string
+	}{
+		"nothing shared":   {lock(otherLock), ""},
+		"queue":            {append(lock(otherLock), "upload: WAN-Upload-2", "upload: WAN-Upload-1"), "29: queues.upload: \"WAN-Upload-1\" is taken by a.yaml (one of its own for each WAN)\n"},
+		"lock file":        {lock("/run/wanctl/../wanctl/wan1.lock"), "88: lock_file: \"/run/wanctl/wan1.lock\" is taken by a.yaml (one of its own for each WAN)\n"},
+		"state file":       {lock("/run/wanctl/wan1.pid"), "88: lock_file: stands for the state file \"/run/wanctl/wan1_state.json\", which is taken by a.yaml (one of its own for each WAN)\n"},
+		"another recorder": {append(lock(otherLock), "path: /var/lib/wanctl/profile.db", "path: b.db", "keep_cycles: 7d", "keep_cycles: 1d"), ""},
+		"no recorder":      {append(lock(otherLock), section, strings.Replace(section, "true", "false", 1), "keep_cycles: 7d", "keep_cycles: 1d"), ""},
+		"recorder": {
+			append(lock(otherLock), "path: /var/lib/wanctl/profile.db", "path: /var/lib//wanctl/profile.db",
+				"flush_interval: 60s", "flush_interval: 30s", "keep_cycles: 7d", "keep_cycles: 1d", "keep_minutes: 90d", "keep_minutes: 30d", "keep_hours: 5y", "keep_hours: 1y", "max_size: 256 MiB", "max_size: 1 GiB"),
+			strings.ReplaceAll("102: recorder.flush_interval: is 30 s, but 1 min in a.yaml"+kept+
+				"103: recorder.keep_cycles: is 1 d, but 7 d in a.yaml"+kept+
+				"104: recorder.keep_minutes: is 30 d, but 90 d in a.yaml"+kept+
+				"105: recorder.keep_hours: is 1 y, but 5 y in a.yaml"+kept+
+				"106: recorder.max_size: is 1 GiB, but 256 MiB in a.yaml"+kept, "file /var/lib/", "file /var/lib//"),
+		},
+		"recorder, by a default": {
+			append(lock(otherLock), "  flush_interval: 60s\n  keep_cycles: 7d\n  keep_minutes: 90d\n  keep_hours: 5y\n  max_size: 256 MiB\n", "  keep_cycles: 1d\n"),
+			"102: recorder.keep_cycles: is 1 d, but 7 d in a.yaml" + kept,
+		},
+	} {
+		other := load("b.yaml", append(slices.Clone(own), tt.edit...)...)
+		want := tt.want
+		if want != "" {
+			want = "b.yaml:" + strings.ReplaceAll(strings.TrimSuffix(want, "\n"), "\n", "\nb.yaml:") + "\n"
+		}
+		if diff := cmp.Diff(want, Conflicts(load("a.yaml"), other).String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := Conflicts(load("a.yaml")); got != nil {
 		t.Errorf("a single WAN is in conflict with itself: %s", got)
+	}
+	// What follows from the section's defaults is told at the section.
+	a, b := load("a.yaml", "keep_cycles: 7d", "keep_cycles: 1d"), load("b.yaml", append(append(slices.Clone(own), lock(otherLock)...), "  keep_cycles: 7d\n", "")...)
+	if diff := cmp.Diff("b.yaml:98: recorder.keep_cycles: is 7 d, but 1 d in a.yaml"+kept, Conflicts(a, b).String()); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+// TestEveryRecorderSettingIsCompared keeps a new setting of the recorder among
+// those that WANs of one recording must agree on.
+func TestEveryRecorderSettingIsCompared(t *testing.T) {
+	t.Parallel()
+	for _, s := range (&newAutorate("").Recorder).Settings() {
+		if s.Key != "recorder.enabled" && s.Key != "recorder.path" && amount(s) == "" {
+			t.Errorf("%s is not compared", s.Key)
+		}
 	}
 }
 

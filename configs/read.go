@@ -157,9 +157,12 @@ func (r *reading) excuse(parts []cycle.Configurable) {
 
 // section returns the nearest section above a key that is there; without one, its
 // line is 0.
-func (r *reading) section(key string) entry {
+func (r *reading) section(key string) entry { return sectionAbove(r.keys, key) }
+
+// sectionAbove is section among the keys of a file.
+func sectionAbove(keys map[string]entry, key string) entry {
 	for i := strings.LastIndexByte(key, '.'); i > 0; i = strings.LastIndexByte(key[:i], '.') {
-		if e, found := r.keys[key[:i]]; found {
+		if e, found := keys[key[:i]]; found {
 			return e
 		}
 	}

@@ -88,10 +88,7 @@ func (h *house) addAutorate(ctx context.Context, wan *configs.Autorate, log *slo
 	if err != nil {
 		return err
 	}
-	writer, err := h.recorder(wan.Recorder, wan.Path)
-	if err != nil {
-		return err
-	}
+	writer := h.recorder(wan.Recorder)
 	daemon := autorate.New(config, h.prober, router, state.NewSaver(state.File{Path: config.StateFile()}), h.opts.dryRun, log)
 	run := h.newRun(ctx, cycle.Autorate, config.WAN, config.Interval, router)
 	run.Reflectors = config.Reflectors()

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +34,6 @@ type house struct {
 // recording is one file that loops record into.
 type recording struct {
 	config store.Config
-	from   string // the configuration that named it first
 	writer *store.Writer
 }
 
@@ -73,20 +72,18 @@ func (h *house) router(config routeros.Config, log *slog.Logger) (*routeros.Clie
 
 // recorder returns the writer of the file that a configuration records into;
 // nil where nothing is to be recorded. Configurations that name the same file
-// share its writer, and must agree on how it is kept.
-func (h *house) recorder(config store.Config, from string) (*store.Writer, error) {
+// share its writer; that they agree on how it is kept, configs.Conflicts has seen to.
+func (h *house) recorder(config store.Config) *store.Writer {
 	if !config.Enabled {
-		return nil, nil
+		return nil
 	}
-	if r, ok := h.recorders[config.Path]; ok {
-		if r.config != config {
-			return nil, fmt.Errorf("%s and %s record into the same file %s, but their recorder sections differ: make them equal", r.from, from, config.Path)
-		}
-		return r.writer, nil
+	path := filepath.Clean(config.Path)
+	if r, ok := h.recorders[path]; ok {
+		return r.writer
 	}
 	w := store.NewWriter(config, h.log)
-	h.recorders[config.Path] = recording{config, from, w}
-	return w, nil
+	h.recorders[path] = recording{config, w}
+	return w
 }
 
 // introduction bounds how long a router is asked for its vitals at the start.

@@ -121,10 +121,7 @@ func (h *house) addSteering(ctx context.Context, s *configs.Steering, log *slog.
 	if err != nil {
 		return err
 	}
-	writer, err := h.recorder(s.Recorder, s.Path)
-	if err != nil {
-		return err
-	}
+	writer := h.recorder(s.Recorder)
 	daemon := steering.New(config, h.prober, router, steeringState(config), h.opts.dryRun, log)
 	run := h.newRun(ctx, cycle.Steering, config.WAN, config.Interval, router)
 	run.Reflectors = config.Reflectors()

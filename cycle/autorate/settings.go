@@ -96,7 +96,7 @@ func (c *Config) Problems() (ps []cycle.Problem) {
 		})
 	}
 	if !c.Enabled {
-		ps = append(ps, cycle.Problem{Key: monitoring + "enabled", Wrong: "is false: this WAN is left alone", Warning: true})
+		ps = append(ps, cycle.Problem{Key: monitoring + "enabled", Wrong: "is false: this WAN is left alone", Allowed: "autorate does not start with it: true, or leave the file out", Warning: true})
 	}
 	if c.StateFileKey != "" && c.StateFileKey != c.StateFile() {
 		ps = append(ps, cycle.Problem{
