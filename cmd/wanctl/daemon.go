@@ -15,7 +15,7 @@ func daemonFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "check", Usage: "validate the configuration, say what was understood, touch nothing else"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "do everything, but write nothing to the router"},
-		&cli.BoolFlag{Name: "oneshot", Usage: "run one cycle; exit 1 if it failed"},
+		&cli.BoolFlag{Name: "oneshot", Usage: "run one cycle; exit 1 if it failed, or never reached the router"},
 		&cli.Int64Flag{Name: "cycles", Usage: "stop after so many cycles"},
 		&cli.DurationFlag{Name: "interval", Usage: "the cycle interval, instead of the configuration's (20ms and more)"},
 		&cli.StringFlag{Name: "db", TakesFile: true, Usage: "record into this file, whatever recorder.enabled says (default: $WANCTL_DB, else recorder.path)"},

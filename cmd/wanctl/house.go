@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -159,10 +160,25 @@ func (h *house) run(ctx context.Context) error {
 	err := loops.Wait()
 	stopWatching()
 	stopWriting()
-	if err = errors.Join(err, writers.Wait(), watchers.Wait()); err == nil && h.opts.oneshot && h.failed.Load() > 0 {
-		err = errors.New("the cycle failed; its log lines tell why")
+	if err = errors.Join(err, writers.Wait(), watchers.Wait()); err == nil && h.opts.oneshot {
+		err = h.verdict(ctx)
 	}
 	return err
+}
+
+// verdict says what --oneshot was no good for: a cycle that failed, or one that was
+// good only because nothing was due to be written to a router that is out of reach.
+func (h *house) verdict(ctx context.Context) error {
+	var errs []error
+	if h.failed.Load() > 0 {
+		errs = append(errs, errors.New("the cycle failed; its log lines tell why"))
+	}
+	for _, l := range h.loops {
+		if s := l.router.Status(); ctx.Err() == nil && !s.Answered && s.LastError != "" {
+			errs = append(errs, fmt.Errorf("%s: the router was not reached: %s (wanctl doctor tells what is in the way)", l.Info.WAN, s.LastError))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Close closes everything, what was made last first.

@@ -44,6 +44,9 @@ var behaviours = []behaviour{
 			_, err := w.Queues(t.Context(), download, "WAN-Nowhere")
 			wantError(t, w.note(err), `no queue "WAN-Nowhere"`)
 		}
+		if !w.Status().Answered {
+			t.Error("the router has answered, and its status does not say so")
+		}
 		must(w.queues(t.Context()))(t)
 		wantLogins(t, w, 1)
 	}},

@@ -37,6 +37,7 @@ type Client struct {
 type Status struct {
 	Transport   string // in use
 	Connected   bool
+	Answered    bool // at least once
 	Logins      int64
 	RoundTrips  int64
 	Writes      int64 // sent to the router
@@ -48,6 +49,7 @@ type Status struct {
 // counts is what all transports count together.
 type counts struct {
 	logins, roundTrips, writes, fallbacks atomic.Int64
+	answered                              atomic.Bool
 
 	mu     sync.Mutex
 	last   error
@@ -257,7 +259,7 @@ func (c *Client) wrapped(readings []reading) bool {
 func (c *Client) Status() Status {
 	l := c.current()
 	s := Status{
-		Transport: l.name, Connected: l.connected(), Logins: c.count.logins.Load(), RoundTrips: c.count.roundTrips.Load(),
+		Transport: l.name, Connected: l.connected(), Answered: c.count.answered.Load(), Logins: c.count.logins.Load(), RoundTrips: c.count.roundTrips.Load(),
 		Writes: c.count.writes.Load(), Fallbacks: c.count.fallbacks.Load(),
 	}
 	c.count.mu.Lock()

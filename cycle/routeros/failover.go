@@ -51,6 +51,7 @@ func (f *failover) do(ctx context.Context, write bool, op func(session) error) e
 	for _, l := range order {
 		err := l.do(ctx, !write, op)
 		if err == nil || answered(err) {
+			f.count.answered.Store(true)
 			f.use(l)
 			if err != nil {
 				return f.remember(err)

@@ -166,6 +166,9 @@ var hazards = []behaviour{
 		if n := w.traffic().Refused; n != 1 {
 			t.Errorf("%d refused logins", n)
 		}
+		if s := w.Status(); s.Answered || s.LastError == "" {
+			t.Errorf("a refused login counts as an answer: %+v", s)
+		}
 	}},
 	{"after a reboot nothing old is counted with, and lost limits are set again", nil, func(t *testing.T, w *world) {
 		ok(t, w.set(t.Context(), 111, 222))
