@@ -10,6 +10,8 @@ import (
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"wanctl/cycle"
 )
 
 // file is the recording, open for writing.
@@ -48,6 +50,7 @@ func openFile(cfg *Config) (f *file, err error) {
 	if err := refuseForeign(cfg.Path); err != nil {
 		return nil, err
 	}
+	cycle.Premake(cfg.Path, 0o644) // SQLite's mode; its log and shared memory get the owner of this
 	f = &file{path: cfg.Path, bound: newBound(cfg.MaxSize)}
 	if f.c, err = openForWriting(cfg.Path, sync); err != nil {
 		// The header was ours: what is wrong is behind it.

@@ -60,7 +60,7 @@ func runtimeDir(configured string) (string, error) {
 			return "", err
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := cycle.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	return dir, onTmpfs(dir)
@@ -90,6 +90,7 @@ func newMirror(dir, path string, size int) (_ *mirror, err error) {
 			_ = f.Close()
 		}
 	}()
+	_ = cycle.Give(f) // one that stays root's the service cannot recover from
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, err
 	}

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"wanctl/cycle"
 )
 
 // daemonLock is a lock file that is held as long as its process lives.
@@ -21,16 +25,13 @@ type daemonLock struct{ file *os.File }
 // left behind is free. The Python program's is taken by its word: it is held while
 // the process whose number is in it lives.
 func lockDaemon(path string) (io.Closer, error) {
-	hint := func(err error) error {
-		return fmt.Errorf("lock %s: %w (lock_file names a file in a folder that can be written)", path, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, hint(err)
+	if err := cycle.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, lockHint(path, err)
 	}
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
+		f, err := cycle.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
 		if err != nil {
-			return nil, hint(err)
+			return nil, lockHint(path, err)
 		}
 		stale, err := take(f, path)
 		switch {
@@ -41,6 +42,31 @@ func lockDaemon(path string) (io.Closer, error) {
 		}
 		f.Close()
 	}
+}
+
+// lockHint adds to an error of opening a lock file what to do about it.
+func lockHint(path string, err error) error {
+	if owner, is := othersFile(path); is && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("lock %s: %w (the file belongs to %s: chown %s %s)", path, err, userName(owner), userName(os.Geteuid()), path)
+	}
+	return fmt.Errorf("lock %s: %w (lock_file names a file in a folder that can be written)", path, err)
+}
+
+// othersFile tells whether there is a file, and of another user than this process's.
+func othersFile(path string) (owner int, is bool) {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) != nil {
+		return 0, false
+	}
+	return int(stat.Uid), stat.Mode&unix.S_IFMT == unix.S_IFREG && int(stat.Uid) != os.Geteuid()
+}
+
+// userName is a user's name; the number where there is none.
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(uid)
 }
 
 // take locks a lock file that was opened, and puts the process's number in. It is

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"wanctl/cycle"
 )
 
 // logFile is a file that lines are appended to. Moved or removed by somebody
@@ -37,7 +39,7 @@ func openLogFile(path string, max int64, keep int) (*logFile, error) {
 
 // open never waits: a pipe without a reader is an error.
 func (l *logFile) open() error {
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOCTTY, 0o640)
+	f, err := cycle.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOCTTY, 0o640)
 	if l.err = err; err == nil {
 		l.file = f
 		l.moved() // learns its size

@@ -135,7 +135,7 @@ func (s *setup) finish(paths []string) error {
 	if secrets != "" {
 		s.say("  set -a; . %s; set +a", secrets)
 	}
-	s.say("  wanctl autorate --config %s --dry-run --cycles 10", paths[0])
+	s.say("  wanctl autorate --config %s --dry-run --no-record --cycles 10", paths[0])
 	s.say("  wanctl autorate --config %s", paths[0])
 	if len(paths) > 1 {
 		s.say("  wanctl steering --config %s", paths[1])

@@ -13,6 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
+
+	"wanctl/cycle"
 )
 
 // MaxSize bounds what is read of a state file, in bytes. A daemon's state is a
@@ -68,6 +70,7 @@ func (f File) SaveSynced(b []byte) error { return f.save(b, true) }
 
 func (f File) save(b []byte, synced bool) error {
 	if f.Lock {
+		cycle.Premake(f.Path+".lock", mode)
 		lock := flock.New(f.Path+".lock", flock.SetPermissions(mode))
 		held, err := lock.TryLock()
 		if err == nil && !held {
@@ -148,16 +151,25 @@ func replace(path string, b []byte, synced bool) (err error) {
 	return os.Rename(temp, path)
 }
 
-// create opens a temporary file, and makes its folder if that is missing.
+// create makes a temporary file, and its folder if that is missing. What a crash has
+// left in its place goes: it may be another user's.
 func create(path string) (*os.File, error) {
 	open := func() (*os.File, error) {
-		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, mode)
+		return cycle.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, mode)
 	}
 	file, err := open()
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		if info, e := os.Lstat(path); e == nil && !info.Mode().IsRegular() {
+			return os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, mode) // nothing that a save would leave
+		}
+		err = os.Remove(path)
+	case errors.Is(err, fs.ErrNotExist):
+		err = cycle.MkdirAll(filepath.Dir(path), 0o755)
+	default:
 		return file, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return open()

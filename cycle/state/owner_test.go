@@ -1,0 +1,103 @@
+package state
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// service is a user and a group that are not root.
+const service = 65534
+
+// serviceFolder is a folder of the service's, which all may come to.
+func serviceFolder(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("files of other owners want root")
+	}
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755), os.Chown(dir, service, service)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// asService does something with the service's rights on files: those of this thread.
+func asService(t *testing.T, do func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if _, err := unix.SetfsuidRetUid(service); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = unix.SetfsuidRetUid(0) }()
+	do()
+}
+
+// stateOfRoot leaves a state file as a daemon that ran as root did.
+func stateOfRoot(t *testing.T, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("learned"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatRootSavesIsTheServices(t *testing.T) {
+	t.Parallel()
+	dir := serviceFolder(t)
+	f := File{Path: filepath.Join(dir, "sub", "s.json"), Backup: true, Lock: true}
+	if err := os.Mkdir(filepath.Dir(f.Path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(filepath.Dir(f.Path), service, service); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Save([]byte("one")), f.SaveSynced([]byte("two")), f.KeepAside()); err != nil {
+		t.Fatal(err)
+	}
+	alone := File{Path: filepath.Join(dir, "made", "s.json")}
+	if err := alone.Save([]byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		seen++
+		info, err := d.Info()
+		if err == nil && (info.Sys().(*syscall.Stat_t).Uid != service || info.Sys().(*syscall.Stat_t).Gid != service) {
+			t.Errorf("%s is not the service's", path)
+		}
+		return err
+	})
+	if err != nil || seen != 8 { // three folders, state, backup, lock, kept one, state
+		t.Errorf("%d files and folders, %v", seen, err)
+	}
+	asService(t, func() {
+		if err := errors.Join(f.Save([]byte("three")), f.KeepAside(), alone.Save([]byte("two"))); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestWhatACrashOfRootsLeftIsNotInTheWay saves over a temporary file of root's.
+func TestWhatACrashOfRootsLeftIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(serviceFolder(t), "s.json")}
+	stateOfRoot(t, f.Path+".tmp")
+	asService(t, func() {
+		if err := f.Save([]byte("new")); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := contents(t, f.Path); got != "new" {
+		t.Errorf("the file holds %q", got)
+	}
+}
