@@ -74,7 +74,7 @@ continuous_monitoring:
   ping_hosts: [127.0.0.1]
 lock_file: %[3]s/wan1.lock
 logging: {main_log: %[3]s/wan1.log, debug_log: %[3]s/wan1_debug.log}
-recorder: {path: %[3]s/profile.db, flush_interval: 1s}
+recorder: {path: %[3]s/profile.db}
 `
 
 // TestTheServiceGoesOnAfterRoot tries the daemon as root, once to its end and once until
@@ -113,11 +113,13 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if wal, err := os.Stat(filepath.Join(dir, "profile.db-wal")); err == nil && wal.Size() > 0 {
-			break
+		_, err := os.Stat(filepath.Join(dir, "profile.db-wal"))
+		lines, _ := os.ReadFile(filepath.Join(dir, "wan1_debug.log")) // of this run alone
+		if err == nil && bytes.Count(lines, []byte("autorate_cycle_total")) >= 3 {
+			break // the flush of these is a minute away
 		}
 		if time.Now().After(deadline) {
-			t.Error("nothing was recorded")
+			t.Errorf("nothing is recorded: %v", err)
 			break
 		}
 	}
@@ -147,6 +149,19 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 		t.Errorf("the crash ring was left alone:\n%s", said)
 	}
 	wantService(t, dir)
+
+	// A state that root has saved again is kept, and the service goes on without.
+	state := filepath.Join(dir, "wan1_state.json")
+	learned, err := os.ReadFile(state)
+	if err := errors.Join(err, os.Chown(state, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := serve("--cycles", "8"); err != nil || strings.Contains(said.String(), "is not kept") || strings.Contains(said.String(), "not saved") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	if kept, err := os.ReadFile(state + ".corrupt"); err != nil || !bytes.Equal(kept, learned) {
+		t.Errorf("kept %q, %v", kept, err)
+	}
 
 	// What an older program left is told with what to do, and a folder with something else.
 	lock := filepath.Join(dir, "wan1.lock")

@@ -25,8 +25,10 @@ type StateFile interface {
 	Load() ([]byte, error) // fs.ErrNotExist where there is none
 	// Save waits for a slow disk until the context ends, and says DeadlineExceeded then.
 	Save(ctx context.Context, b []byte) error
-	KeepAside() error // copies the file to where the next save does not reach
-	String() string   // its path
+	// KeepAside puts what Load found to where no save reaches; where it fails, no save
+	// replaces the file before that was done after all.
+	KeepAside() error
+	String() string // its path
 }
 
 // saveInterval is the least time between two saves of the averages alone. At the

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -99,5 +100,86 @@ func TestWhatACrashOfRootsLeftIsNotInTheWay(t *testing.T) {
 	})
 	if got := contents(t, f.Path); got != "new" {
 		t.Errorf("the file holds %q", got)
+	}
+}
+
+// TestAStateThatCannotBeReadIsNotLost starts as the service where the state is root's.
+func TestAStateThatCannotBeReadIsNotLost(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(serviceFolder(t), "s.json")}
+	stateOfRoot(t, f.Path)
+	asService(t, func() {
+		if _, err := f.Load(); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("loaded: %v", err)
+		}
+		if err := f.KeepAside(); err != nil {
+			t.Error(err)
+		}
+		if _, err := f.Load(); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after it was kept aside: %v", err)
+		}
+		if err := f.Save([]byte("new")); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := contents(t, f.Path+".corrupt"); got != "learned" {
+		t.Errorf("kept %q", got)
+	}
+}
+
+// TestNoSaveReplacesWhatCouldNotBeKept has something in the place that a bad state is
+// kept in, and then no more.
+func TestNoSaveReplacesWhatCouldNotBeKept(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(t.TempDir(), "s.json")}
+	stateOfRoot(t, f.Path)
+	blocked := filepath.Join(f.Path+".corrupt", "blocked")
+	if err := os.MkdirAll(blocked, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := NewSaver(f)
+	if err := s.KeepAside(); err == nil {
+		t.Fatal("kept aside")
+	}
+	for range 2 {
+		if err := s.Save(t.Context(), []byte("new")); err == nil || !strings.Contains(err.Error(), "not over what is there") {
+			t.Errorf("saved: %v", err)
+		}
+	}
+	if got := contents(t, f.Path); got != "learned" {
+		t.Errorf("the file holds %q", got)
+	}
+	if err := os.RemoveAll(f.Path + ".corrupt"); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"newer", "newest"} {
+		if err := s.SaveSynced(t.Context(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, got := contents(t, f.Path+".corrupt"), contents(t, f.Path); kept != "learned" || got != "newest" {
+		t.Errorf("kept %q, and the file holds %q", kept, got)
+	}
+
+	// Gone meanwhile: there is nothing to keep.
+	if err := errors.Join(os.Remove(f.Path+".corrupt"), os.MkdirAll(blocked, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.KeepAside(); err == nil {
+		t.Fatal("kept aside")
+	}
+	if err := errors.Join(os.Remove(f.Path), s.Save(t.Context(), []byte("afresh"))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFolderIsNotKeptAside(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(t.TempDir(), "s.json")}
+	if err := os.Mkdir(f.Path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.KeepAside(); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("kept aside: %v", err)
 	}
 }

@@ -2,7 +2,9 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 	"time"
 )
@@ -14,6 +16,8 @@ type Saver struct {
 	File
 	busy  chan struct{} // holds a token while a save is under way
 	since atomic.Int64  // when it began, unix ns
+
+	unkept atomic.Bool // a bad file is there still, and could not be kept aside
 }
 
 // NewSaver returns a Saver of f.
@@ -40,7 +44,10 @@ func (s *Saver) save(ctx context.Context, b []byte, write func([]byte) error) er
 	s.since.Store(time.Now().UnixNano())
 	done := make(chan error, 1)
 	go func() { // ends when the disk answers, at the latest with the process
-		err := write(b)
+		err := s.keepBadAside()
+		if err == nil {
+			err = write(b)
+		}
 		<-s.busy
 		done <- err
 	}()
@@ -50,6 +57,25 @@ func (s *Saver) save(ctx context.Context, b []byte, write func([]byte) error) er
 	case <-ctx.Done():
 		return s.late()
 	}
+}
+
+// KeepAside is File.KeepAside. Where it fails no save replaces the file, until one
+// that comes first has kept it aside.
+func (s *Saver) KeepAside() error {
+	err := s.File.KeepAside()
+	s.unkept.Store(err != nil && !errors.Is(err, fs.ErrNotExist))
+	return err
+}
+
+// keepBadAside tries again what KeepAside could not do.
+func (s *Saver) keepBadAside() error {
+	if !s.unkept.Load() {
+		return nil
+	}
+	if err := s.KeepAside(); s.unkept.Load() {
+		return fmt.Errorf("save state %s: not over what is there: %w", s.Path, err)
+	}
+	return nil
 }
 
 // claim waits for the save under way, but not for one that has had its time.

@@ -105,21 +105,41 @@ func (f File) backUp(b []byte) error {
 }
 
 // KeepAside copies a file that could not be understood to <path>.corrupt, before
-// the next save replaces it. Only the newest is kept.
+// the next save replaces it. One that cannot be copied, such as another user's, is
+// moved there. Only the newest is kept.
 func (f File) KeepAside() error {
+	err := f.copyAside()
+	if err == nil {
+		return nil
+	}
+	if e := f.moveAside(); e != nil {
+		return fmt.Errorf("keep bad state aside: %w; %w", err, e)
+	}
+	return nil
+}
+
+func (f File) copyAside() error {
 	from, err := os.Open(f.Path)
 	if err != nil {
-		return fmt.Errorf("keep bad state aside: %w", err)
+		return err
 	}
 	defer from.Close()
 	b, err := io.ReadAll(io.LimitReader(from, MaxSize))
-	if err == nil {
-		err = replace(f.Path+".corrupt", b, true)
-	}
 	if err != nil {
-		return fmt.Errorf("keep bad state aside: %w", err)
+		return err
 	}
-	return nil
+	return replace(f.Path+".corrupt", b, true)
+}
+
+func (f File) moveAside() error {
+	info, err := os.Lstat(f.Path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() { // no state of ours, and no save could replace it
+		return fmt.Errorf("%s is a folder", f.Path)
+	}
+	return os.Rename(f.Path, f.Path+".corrupt")
 }
 
 // replace writes b to path by way of a file beside it.

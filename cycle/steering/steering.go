@@ -35,7 +35,9 @@ type StateFile interface {
 	// Save waits for a slow disk until the context ends, and says DeadlineExceeded then.
 	Save(ctx context.Context, state []byte) error
 	SaveSynced(ctx context.Context, state []byte) error // until it is on the disk
-	KeepAside() error                                   // copies what Load found, before it is written over
+	// KeepAside puts what Load found to where no save reaches; where it fails, no save
+	// replaces the file before that was done after all.
+	KeepAside() error
 }
 
 // saveEvery is how often the state is saved while nothing but averages and

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -79,20 +80,105 @@ func (a Account) may(path string, rights fs.FileMode) error {
 			return err
 		}
 		if !a.has(above, toSearch) {
-			return fmt.Errorf("user %s may not enter %s", a.Name, dir)
+			return &refusal{a, dir, above, toSearch}
 		}
 		if dir == filepath.Dir(dir) {
 			break
 		}
 	}
 	if !a.has(info, rights) {
-		verb := "read"
-		if rights&toWrite != 0 {
-			verb = "write to"
-		}
-		return fmt.Errorf("user %s may not %s %s (mode %04o, of %s)", a.Name, verb, path, info.Mode().Perm(), owner(info))
+		return &refusal{a, path, info, rights}
 	}
 	return nil
+}
+
+// refusal is a file or folder on which an account lacks rights.
+type refusal struct {
+	account Account
+	path    string
+	info    fs.FileInfo
+	rights  fs.FileMode
+}
+
+func (r *refusal) Error() string {
+	verb := "read"
+	switch {
+	case r.rights == toSearch:
+		return fmt.Sprintf("user %s may not enter %s", r.account.Name, r.path)
+	case r.rights&toWrite != 0:
+		verb = "write to"
+	}
+	return fmt.Sprintf("user %s may not %s %s (mode %04o, of %s)", r.account.Name, verb, r.path, r.info.Mode().Perm(), owner(r.info))
+}
+
+// mend is the command that grants the rights, to be run as root. What is only read
+// stays its owner's. It is "" for a folder that no service should be given.
+func (r *refusal) mend() string {
+	if r.info.IsDir() && (slices.Contains(everyonesFolders, r.path) || r.rights&toWrite != 0 && strings.HasPrefix(r.path, "/etc/")) {
+		return ""
+	}
+	path, class, shift := shellWord(r.path), "u+", 6
+	var commands []string
+	switch {
+	case r.account.owns(r.info):
+	case r.rights&toWrite == 0:
+		class, shift = "g+", 3
+		commands = append(commands, "chgrp "+r.account.group()+" "+path)
+	default:
+		commands = append(commands, "chown "+r.account.Name+":"+r.account.group()+" "+path)
+	}
+	if r.info.Mode().Perm()>>shift&r.rights != r.rights {
+		commands = append(commands, "chmod "+class+letters(r.rights)+" "+path)
+	}
+	return strings.Join(commands, "; ")
+}
+
+// mend is the command that does away with an error, where that is a refusal.
+func mend(err error) string {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.mend()
+	}
+	return ""
+}
+
+// everyonesFolders belong to the machine, not to a program.
+var everyonesFolders = []string{"/", "/etc", "/home", "/opt", "/root", "/run", "/run/lock", "/srv", "/tmp", "/usr", "/var", "/var/cache", "/var/lib", "/var/log", "/var/tmp"}
+
+// letters are rights as chmod writes them.
+func letters(rights fs.FileMode) (l string) {
+	for i, letter := range "rwx" {
+		if rights&(toRead>>i) != 0 {
+			l += string(letter)
+		}
+	}
+	return l
+}
+
+// shellWord is a path as a shell takes it for one word.
+func shellWord(path string) string {
+	if plainSecret.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// owns tells whether a file is the account's.
+func (a Account) owns(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid == a.UID
+}
+
+// group is the account's first group: its name, or its number where it has none.
+func (a Account) group() string {
+	if len(a.GIDs) == 0 {
+		return a.Name
+	}
+	id := strconv.FormatUint(uint64(a.GIDs[0]), 10)
+	if g, err := user.LookupGroupId(id); err == nil {
+		return g.Name
+	}
+	return id
 }
 
 // has tells whether the mode gives the account rights.
@@ -129,6 +215,47 @@ func (a Account) mayMake(path string) (there bool, err error) {
 		return false, err
 	}
 	return false, a.may(nearest(filepath.Dir(path)), toWrite|toSearch)
+}
+
+// mayReplace tells whether the account may read a file, where there is one, and put
+// another in its place.
+func (a Account) mayReplace(path string) (there bool, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return false, err
+	}
+	if there, err = a.mayMakeBeside(path); err == nil && there {
+		err = a.may(path, toRead)
+	}
+	return there, err
+}
+
+// mayOpenDatabase tells whether the account may write a database, and what SQLite
+// keeps beside it.
+func (a Account) mayOpenDatabase(path string) (there bool, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return false, err
+	}
+	for _, suffix := range []string{"-wal", "-shm", ""} {
+		if there, err = a.mayMake(path + suffix); err != nil {
+			return there, err
+		}
+	}
+	return a.mayMakeBeside(path)
+}
+
+// mayMakeBeside tells whether the account may make files in a file's folder, and
+// whether the file is there.
+func (a Account) mayMakeBeside(path string) (there bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return true, fmt.Errorf("%s is a folder", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	return err == nil, a.may(nearest(filepath.Dir(path)), toWrite|toSearch)
 }
 
 // nearest returns a folder, or the nearest one above it that is there.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ func (e *Examiner) modes(s *subject) []Check {
 		}}
 	}
 	if err := e.Account.may(s.path, toRead); err != nil {
-		return []Check{{Fail, s.name, what, err.Error(), fmt.Sprintf("chgrp %s %s; chmod 640 %[2]s", e.Account.Name, s.path)}}
+		return []Check{{Fail, s.name, what, err.Error(), cmp.Or(mend(err), "put it into a folder that the service's user may enter")}}
 	}
 	return []Check{{OK, s.name, what, fmt.Sprintf("%s: mode %04o, user %s can read it", s.path, info.Mode().Perm(), e.Account.Name), ""}}
 }
@@ -93,10 +94,11 @@ func (e *Examiner) command(pid int) string {
 	return strings.ToValidUTF8(line, "?")
 }
 
-// unwritable says what to do about a file that the service could not write. What
-// lies in /run, /var/lib and /var/log its unit makes.
+// unwritable says what to do about a file that the service could not use: whether the
+// file or a folder is in the way the error tells. What lies in /run, /var/lib and
+// /var/log its unit makes.
 func unwritable(s *subject, what, path string, err error) Check {
-	status, todo := Fail, fmt.Sprintf("give that folder to the service's user, or name another: %s", path)
+	status, todo := Fail, cmp.Or(mend(err), "name one in a folder of the service's user instead of "+path)
 	for _, made := range []string{"/run/wanctl/", "/var/lib/wanctl/", "/var/log/wanctl/"} {
 		if strings.HasPrefix(path, made) {
 			if _, missing := os.Stat(made); missing != nil {
@@ -110,7 +112,7 @@ func unwritable(s *subject, what, path string, err error) Check {
 // stateFiles looks at the files that the laws go on from.
 func (e *Examiner) stateFiles(s *subject) (checks []Check) {
 	for _, path := range s.states {
-		there, err := e.Account.mayMake(path)
+		there, err := e.Account.mayReplace(path)
 		switch {
 		case err != nil:
 			checks = append(checks, unwritable(s, "state", path, err))
@@ -130,7 +132,7 @@ func (e *Examiner) stateFiles(s *subject) (checks []Check) {
 		})
 	}
 	if err := e.Account.may(s.baseline, toRead); err != nil {
-		return append(checks, Check{Fail, s.name, "baseline", err.Error(), "run both daemons as the same user"})
+		return append(checks, Check{Fail, s.name, "baseline", err.Error(), cmp.Or(mend(err), "run both daemons as the same user")})
 	}
 	return append(checks, readState(s, "baseline", s.baseline))
 }
@@ -177,7 +179,7 @@ func (e *Examiner) logFiles(s *subject) []Check {
 func (e *Examiner) recording(cfg store.Config) func(context.Context) []Check {
 	const what = "recording"
 	return func(ctx context.Context) []Check {
-		there, err := e.Account.mayMake(cfg.Path)
+		there, err := e.Account.mayOpenDatabase(cfg.Path)
 		if err != nil {
 			c := unwritable(&subject{name: system}, what, cfg.Path, err)
 			c.Todo += " (recorder.path)"

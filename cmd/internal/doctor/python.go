@@ -124,22 +124,41 @@ func (e *Examiner) readPython(path string) (s *subject, checks []Check) {
 	if s.router.Transport == "ssh" {
 		say(OK, "changes", "the router's host key must be known: router.known_hosts, or that of the user", "")
 	}
+	checks = append(checks, e.modes(s)...)
+	s.mends = append(s.mends, mend(e.Account.may(s.path, toRead)))
+	lacks := func(status Status, what, path string, err error) {
+		c := unwritable(s, what, path, err)
+		c.Status = min(c.Status, status)
+		checks, s.mends = append(checks, c), append(s.mends, mend(err))
+	}
 	if s.recorder.Enabled {
 		say(OK, "changes", fmt.Sprintf("every cycle goes on record in %s, at most %s (recorder.enabled: false turns it off)", s.recorder.Path, humanize.IBytes(uint64(s.recorder.MaxSize))), "")
+		if _, err := e.Account.mayOpenDatabase(s.recorder.Path); err != nil {
+			lacks(Fail, "recording", s.recorder.Path, err)
+		}
 	}
 	for _, path := range s.states {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			say(OK, "state", path+" is not there: a fresh start", "")
-			continue
+		there, err := e.Account.mayReplace(path)
+		if err != nil {
+			lacks(Fail, "state", path, err)
 		}
-		checks = append(checks, readState(s, "state", path))
+		if there {
+			checks = append(checks, readState(s, "state", path))
+		} else if err == nil {
+			say(OK, "state", path+" is not there: a fresh start", "")
+		}
 	}
 	if pid := e.Holder(s.lock); pid != 0 {
 		say(Warn, "lock", fmt.Sprintf("%s is held by process %d: %s", s.lock, pid, e.command(pid)), "a dry run needs no lock; to take over, stop that process first")
+	} else if _, err := e.Account.mayMake(s.lock); err != nil {
+		lacks(Fail, "lock", s.lock, err)
 	} else {
 		say(OK, "lock", s.lock+" is free", "")
 	}
 	for _, path := range s.logs {
+		if _, err := e.Account.mayMake(path); err != nil {
+			lacks(Warn, "log", path, err) // stderr has it all
+		}
 		checks = append(checks, readLog(s, path))
 	}
 	return s, checks
@@ -217,8 +236,13 @@ func (e *Examiner) units() (found []string) {
 
 // steps is the way over, with this machine's names.
 func steps(subjects []*subject, units []string) []Step {
-	var check, dry, imports, replays, enable []string
+	var check, dry, imports, replays, mends, enable []string
 	for _, s := range subjects {
+		for _, command := range s.mends {
+			if command != "" && !slices.Contains(mends, command) {
+				mends = append(mends, command)
+			}
+		}
 		c := fmt.Sprintf("wanctl %s --config %s", s.daemon, s.path)
 		check = append(check, c+" --check")
 		dry = append(dry, c+" --dry-run --cycles 200 --db /tmp/wanctl-dry.db")
@@ -248,11 +272,13 @@ func steps(subjects []*subject, units []string) []Step {
 		}
 	}
 	services, theirs := strings.Join(enable, " "), strings.Join(old, " ")
+	over := append([]string{"systemctl disable --now " + theirs}, mends...)
+	over = append(over, "wanctl doctor"+configFlags(subjects), "systemctl enable --now "+services)
 	return []Step{
 		{"See what is made of the files", "Nothing else is touched.", check},
 		{"Compare decisions", "What the Python program measured, decided again by wanctl: the summary tells every cycle that differs.", append(imports, replays...)},
 		{"Run beside it", "A dry run writes neither to the router nor to state files, and takes no lock. The two ping on their own, so their RTTs differ a little; the lines of both go into the same logs.", append(dry, "wanctl compare --before-db /tmp/wanctl-python.db --after-db /tmp/wanctl-dry.db")},
-		{"Change over", "Never both at once: each would undo what the other writes.", []string{"systemctl disable --now " + theirs, "systemctl enable --now " + services, "wanctl doctor" + configFlags(subjects)}},
+		{"Change over", "Never both at once: each would undo what the other writes. The doctor says what the service's user still may not read or write; only then start.", over},
 		{"Go back, if you want to", "The state files are the Python program's own; it reads what wanctl wrote.", []string{"systemctl disable --now " + services, "systemctl enable --now " + theirs}},
 	}
 }

@@ -32,7 +32,8 @@ type subject struct {
 	baseline  string   // another daemon's state file that is read; "" for none
 	listeners []listener
 
-	unknown string // why the router cannot be asked: the key that is not known
+	mends   []string // commands that let the service's user have its files; "" among them is none
+	unknown string   // why the router cannot be asked: the key that is not known
 }
 
 // listener is a port that the daemon is to listen at.
