@@ -9,11 +9,12 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"wanctl/cmd/internal/doctor"
 	"wanctl/cycle"
 )
 
@@ -73,15 +74,21 @@ func userName(uid int) string {
 // stale if meanwhile somebody removed it, as the Python program does with its own:
 // a lock on it would keep nobody out.
 func take(f *os.File, path string) (stale bool, err error) {
+	err = exclude(f)
 	holder := lockHolder(f)
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK) && holder == 0: // it is just about to write its number
 		return false, fmt.Errorf("lock %s: another process holds it (stop that one first)", path)
-	case errors.Is(err, unix.EWOULDBLOCK), err == nil && holder != os.Getpid() && lives(holder):
+	case errors.Is(err, unix.EWOULDBLOCK):
 		return false, fmt.Errorf("lock %s: process %d holds it (stop that one first)", path, holder)
 	case err != nil:
 		return false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	switch python, known := pythonLives(holder); {
+	case python && known:
+		return false, fmt.Errorf("lock %s: process %d holds it (stop that one first)", path, holder)
+	case python: // perhaps
+		return false, fmt.Errorf("lock %s: process %d may be the Python program and hold it: its command line cannot be read (stop it, or remove the file if it is none)", path, holder)
 	}
 	ours, err := f.Stat()
 	if err != nil {
@@ -97,6 +104,18 @@ func take(f *os.File, path string) (stale bool, err error) {
 	return false, err
 }
 
+// exclude locks a file against all others. One who only looks, as heldBy does, is gone
+// in a moment, and is waited for.
+func exclude(f *os.File) error {
+	for wait := time.Millisecond; ; wait *= 2 {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || wait > 64*time.Millisecond {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
 // lockHolder returns the process number in a lock file; 0 if there is none.
 func lockHolder(f *os.File) int {
 	text := make([]byte, 32)
@@ -109,29 +128,38 @@ func lockHolder(f *os.File) int {
 }
 
 // heldBy returns the process that holds a lock file, ours or the Python program's, as
-// far as its number tells; 0 where nobody does. It takes no lock itself.
+// far as its number tells; 0 where nobody does. It shares the lock for a moment to
+// find out, which a daemon that starts just then outwaits.
 func heldBy(path string) int {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return 0
 	}
 	defer f.Close()
-	if pid := lockHolder(f); lives(pid) {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if err == nil { // closing alone would not do where a process that was just started still shares the open file
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	}
+	pid := lockHolder(f)
+	if python, _ := pythonLives(pid); python || errors.Is(err, unix.EWOULDBLOCK) {
 		return pid
 	}
 	return 0
 }
 
-// lives tells whether there is a process of that number, and it is one of the
-// daemons: numbers are given again, and a lock outside /run outlives a reboot.
-func lives(pid int) bool {
-	if pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
-		return false
+// pythonLives tells whether a number in a lock file that nobody has locked is the
+// Python program's, which locks none. Numbers are given again, and a lock outside /run
+// outlives a reboot: any other process, a wanctl too, has nothing to do with it. One
+// whose command line is hidden is taken for the Python program, and known is false:
+// to refuse is better than to undo what that one writes.
+func pythonLives(pid int) (yes, known bool) {
+	if pid <= 0 || pid == os.Getpid() {
+		return false, true
 	}
-	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err != nil || slices.ContainsFunc([]string{"wanctl", "autorate", "steering"}, func(name string) bool {
-		return bytes.Contains(command, []byte(name))
-	})
+	if yes, known = doctor.IsPython("/proc", pid); known {
+		return yes, true
+	}
+	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH), false
 }
 
 // Close lets go of the lock. The file stays, empty: removing it would let a third

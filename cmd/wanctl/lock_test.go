@@ -39,37 +39,85 @@ func TestLockIsHeldOnce(t *testing.T) {
 }
 
 // TestLocksOfOtherPrograms meets lock files that nobody has locked but that name a
-// process, as the Python program leaves them.
+// process, as the Python program leaves them, and as a killed daemon does whose number
+// was given to another process since.
 func TestLocksOfOtherPrograms(t *testing.T) {
 	t.Parallel()
-	running := map[string]*exec.Cmd{}
-	for _, name := range []string{"wanctl-autorate", "sleep"} {
-		running[name] = exec.CommandContext(t.Context(), "sleep", "60")
-		running[name].Args[0] = name
-		if err := running[name].Start(); err != nil {
+	start := func(args ...string) string {
+		c := exec.CommandContext(t.Context(), os.Args[0])
+		c.Args = append([]string{args[0], "-test.run=^TestHolderOfALock$"}, args[1:]...)
+		c.Env = append(os.Environ(), "WANCTL_TEST_LOCK="+filepath.Join(t.TempDir(), "its own.lock"))
+		out, err := c.StdoutPipe()
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	defer func() {
-		for _, c := range running {
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
 			_ = c.Process.Kill()
 			_ = c.Wait()
+		})
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held\n" {
+			t.Fatalf("%q, %v", line, err)
 		}
-	}()
+		return fmt.Sprintln(c.Process.Pid)
+	}
 	for text, free := range map[string]bool{
-		fmt.Sprintln(running["wanctl-autorate"].Process.Pid): false, fmt.Sprintln(running["sleep"].Process.Pid): true, "999999999\n": true, "": true, "no number": true, "-1": true, fmt.Sprint(os.Getpid()): true, strings.Repeat("9", 100): true,
+		start("/usr/bin/python3.11", "wanctl.autorate_continuous", "--config", "wan1.yaml"): false,
+		start("python3", "/usr/bin/backup"):                                                 true,
+		start("/opt/wanctl-2", "autorate", "--config", "/etc/wanctl/wan2.yaml"):             true,
+		start("tail", "/var/log/wanctl/wan1.log", "-f"):                                     true,
+		fmt.Sprint(os.Getpid()):                                                             true,
+		"999999999\n":                                                                       true, "": true, "no number": true, "-1": true, strings.Repeat("9", 100): true,
 	} {
 		path := filepath.Join(t.TempDir(), "wan1.lock")
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
+		}
+		if pid := heldBy(path); (pid == 0) != free {
+			t.Errorf("%q: the doctor sees %d hold it, want free %v", text, pid, free)
 		}
 		lock, err := lockDaemon(path)
 		if (err == nil) != free {
 			t.Errorf("%q: %v, want free %v", text, err, free)
 		}
 		if err == nil {
+			if pid := heldBy(path); pid != os.Getpid() {
+				t.Errorf("%q: held by %d", text, pid)
+			}
 			lock.Close()
 		}
+	}
+}
+
+// TestALookAtALockDisturbsNobody lets others look at a lock all the time that is
+// taken again and again.
+func TestALookAtALockDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "wan1.lock")
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(done)
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					heldBy(path)
+				}
+			}
+		})
+	}
+	for range 300 {
+		lock, err := lockDaemon(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lock.Close()
 	}
 }
 

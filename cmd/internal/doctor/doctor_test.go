@@ -257,6 +257,56 @@ func TestThePythonProgramIsTold(t *testing.T) {
 	}
 }
 
+// TestALockIsWellInTheRightHands has a lock held by processes that it is for, and not.
+func TestALockIsWellInTheRightHands(t *testing.T) {
+	t.Parallel()
+	proc, dir := t.TempDir(), t.TempDir()
+	config := filepath.Join(dir, "wan1.yaml")
+	for _, path := range []string{config, filepath.Join(dir, "wan2.yaml")} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(config, filepath.Join(dir, "link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	for i, tc := range []struct {
+		command, folder string
+		want            Status
+	}{
+		{"wanctl autorate --config " + config, "/", OK},
+		{"wanctl autorate --config " + dir + "/wan2.yaml --config=" + config, "/", OK},
+		{"wanctl autorate --config " + dir + "/link.yaml", "/", OK},
+		{"wanctl autorate --config ./wan1.yaml", dir, OK},
+		{"wanctl autorate --config ./wan1.yaml", "", OK}, // as far as it can be told
+		{"wanctl autorate --config wan1.yaml", proc, Warn},
+		{"wanctl autorate --config " + dir + "/wan2.yaml", "/", Warn},
+		{"tail -f /var/log/wanctl/wan1.log", "/", Warn},
+		{"python3 -m wanctl.autorate_continuous --config " + config, "/", Warn},
+		{"", "", Warn},
+	} {
+		pid := 10 + i
+		if tc.command != "" {
+			folder := filepath.Join(proc, fmt.Sprint(pid))
+			if err := os.Mkdir(folder, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, "cmdline"), []byte(strings.ReplaceAll(tc.command, " ", "\x00")+"\x00"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if tc.folder != "" {
+				if err := os.Symlink(tc.folder, filepath.Join(folder, "cwd")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		e := &Examiner{Proc: proc, Holder: func(string) int { return pid }}
+		if got := e.lockFile(&subject{name: "wan1", path: config, lock: "x"}); len(got) != 1 || got[0].Status != tc.want {
+			t.Errorf("%q in %q: %+v", tc.command, tc.folder, got)
+		}
+	}
+}
+
 // TestDiskTellsOfRoom asks a disk for more than any has.
 func TestDiskTellsOfRoom(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,14 +65,7 @@ func (e *Examiner) secretsFile() []Check {
 func (e *Examiner) lockFile(s *subject) []Check {
 	const what = "lock"
 	if pid := e.Holder(s.lock); pid != 0 {
-		command := e.command(pid)
-		if pythonCommand(command) {
-			return []Check{{
-				Warn, s.name, what, fmt.Sprintf("%s is held by the Python program, process %d: %s", s.lock, pid, command),
-				"before wanctl takes over, stop it: wanctl doctor --from-python tells how",
-			}}
-		}
-		return []Check{{OK, s.name, what, fmt.Sprintf("%s is held by process %d: %s", s.lock, pid, command), ""}}
+		return []Check{e.heldLock(s, pid)}
 	}
 	if _, err := e.Account.mayMake(s.lock); err != nil {
 		return []Check{unwritable(s, what, s.lock, err)}
@@ -81,17 +73,29 @@ func (e *Examiner) lockFile(s *subject) []Check {
 	return []Check{{OK, s.name, what, s.lock + " is free", ""}}
 }
 
-// command returns what a process was started as.
-func (e *Examiner) command(pid int) string {
-	text, err := os.ReadFile(filepath.Join(e.Proc, fmt.Sprint(pid), "cmdline"))
-	if err != nil || len(text) == 0 {
-		return "a command that cannot be read"
+// heldLock tells whether the process that holds a lock is the one that should.
+func (e *Examiner) heldLock(s *subject, pid int) Check {
+	const what = "lock"
+	command := e.command(pid)
+	python, known := IsPython(e.Proc, pid)
+	switch {
+	case python:
+		return Check{
+			Warn, s.name, what, fmt.Sprintf("%s is held by the Python program, process %d: %s", s.lock, pid, command),
+			"before wanctl takes over, stop it: wanctl doctor --from-python tells how",
+		}
+	case !known:
+		return Check{
+			Warn, s.name, what, fmt.Sprintf("%s is held by process %d, or one that the number does not stand for here: %s", s.lock, pid, command),
+			"look as root; a daemon in a container has a number of its own there",
+		}
+	case !e.startedWith(pid, s.path):
+		return Check{
+			Warn, s.name, what, fmt.Sprintf("%s is held, and process %d, whose number is in it, runs without %s: %s", s.lock, pid, s.path, command),
+			"where that is a daemon of another configuration, give each a lock_file of its own",
+		}
 	}
-	line := strings.Join(strings.FieldsFunc(string(text), func(r rune) bool { return r < ' ' }), " ")
-	if len(line) > 120 {
-		line = line[:120] + "..."
-	}
-	return strings.ToValidUTF8(line, "?")
+	return Check{OK, s.name, what, fmt.Sprintf("%s is held by process %d: %s", s.lock, pid, command), ""}
 }
 
 // unwritable says what to do about a file that the service could not use: whether the

@@ -192,13 +192,6 @@ func readLog(s *subject, path string) Check {
 	return Check{OK, s.name, "log", fmt.Sprintf("%s (%s) goes on as it is; timings are not in it", path, size), ""}
 }
 
-// pythonCommand tells whether a command line is one of the Python program's.
-func pythonCommand(command string) bool {
-	program, _, _ := strings.Cut(command, " ")
-	return strings.HasPrefix(filepath.Base(program), "python") &&
-		slices.ContainsFunc([]string{"wanctl", "autorate", "steering"}, func(name string) bool { return strings.Contains(command, name) })
-}
-
 // running lists the Python program's processes.
 func (e *Examiner) running() (found []string) {
 	entries, err := os.ReadDir(e.Proc)
@@ -210,8 +203,8 @@ func (e *Examiner) running() (found []string) {
 		if err != nil {
 			continue
 		}
-		if command := e.command(pid); pythonCommand(command) {
-			found = append(found, fmt.Sprintf("process %d: %s", pid, command))
+		if yes, _ := IsPython(e.Proc, pid); yes {
+			found = append(found, fmt.Sprintf("process %d: %s", pid, e.command(pid)))
 		}
 	}
 	return found
