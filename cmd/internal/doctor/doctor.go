@@ -80,6 +80,7 @@ func (e *Examiner) Examine(ctx context.Context) []Check {
 			tasks = append(tasks, e.tasksOf(s)...)
 		}
 	}
+	tasks = append(tasks, e.portTasks(subjects)...)
 	tasks = append(tasks, e.everyones(subjects)...)
 	for _, found := range together(ctx, tasks) {
 		checks = append(checks, found...)

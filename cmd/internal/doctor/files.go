@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -211,22 +210,4 @@ func (e *Examiner) recording(cfg store.Config) func(context.Context) []Check {
 		}
 		return []Check{{OK, system, what, fmt.Sprintf("%s is whole: schema %d, %s, of %s", cfg.Path, migrations.Newest(), humanize.IBytes(uint64(info.Size())), owner(info)), ""}}
 	}
-}
-
-// port tells whether a port that the daemon will listen at is free, by listening
-// there for a moment.
-func (e *Examiner) port(s *subject, l listener) []Check {
-	address := net.JoinHostPort(l.host, l.port)
-	open, err := net.Listen("tcp", address)
-	if err != nil {
-		if pid := e.Holder(s.lock); pid != 0 {
-			return []Check{{OK, s.name, l.section, fmt.Sprintf("%s is taken, by the daemon that runs (process %d) as it seems", address, pid), ""}}
-		}
-		return []Check{{Fail, s.name, l.section, err.Error(), fmt.Sprintf("give %s.port a free one (ss -ltnp shows who has it)", l.section)}}
-	}
-	_ = open.Close()
-	if ip := net.ParseIP(l.host); l.host == "localhost" || ip != nil && ip.IsLoopback() {
-		return []Check{{OK, s.name, l.section, address + " is free", ""}}
-	}
-	return []Check{{Warn, s.name, l.section, address + " is free, and can be reached from other machines", fmt.Sprintf("%s.host: 127.0.0.1, unless a firewall decides who may", l.section)}}
 }
