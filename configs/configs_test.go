@@ -183,6 +183,10 @@ func TestFindings(t *testing.T) {
 		"switched off": {
 			[]string{"enabled: true\n\n", "enabled: off\n\n"}, "[enabled: off] continuous_monitoring.enabled: is false: this WAN is left alone (autorate does not start with it: true, or leave the file out)\n",
 		},
+		"a WAN that has steering's name": {
+			[]string{"wan_name: wan1", "wan_name: steering"},
+			"[wan_name: steering] wan_name: is the steering daemon's name: its lock, state and log files are named so too (another one, such as wan1)\n",
+		},
 		"state file elsewhere": {
 			[]string{"state_file: /run", "state_file: /var"},
 			"[state_file: /var/wanctl/wan1_state.json] state_file: has no effect, as in the Python program (the state is in /run/wanctl/wan1_state.json, named after lock_file)\n",

@@ -31,6 +31,9 @@ func isName(text string) error {
 	if !wanNameOfSetup.MatchString(text) {
 		return errors.New("a name has 1 to 64 letters, digits and . _ -")
 	}
+	if strings.EqualFold(text, string(cycle.Steering)) { // whose files would be the other daemon's
+		return errors.New("that is the steering daemon's name; a WAN wants another, such as wan1")
+	}
 	return nil
 }
 

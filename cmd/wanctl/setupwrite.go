@@ -97,6 +97,9 @@ func (s *setup) more() (paths []string) {
 func (s *setup) write() (paths []string, err error) {
 	texts := map[string][]byte{}
 	paths = s.paths()
+	if len(slices.Compact(slices.Sorted(slices.Values(paths)))) < len(paths) {
+		return nil, fmt.Errorf("%s would be written twice: give the WAN another name", paths[0])
+	}
 	if texts[paths[0]], err = s.autorateFile(); err != nil {
 		return nil, err
 	}

@@ -95,6 +95,12 @@ func (c *Config) Problems() (ps []cycle.Problem) {
 			Wrong: "is the download queue too", Allowed: "one queue for each direction",
 		})
 	}
+	if c.WAN == string(cycle.Steering) {
+		ps = append(ps, cycle.Problem{
+			Key: "wan_name", Warning: true,
+			Wrong: "is the steering daemon's name: its lock, state and log files are named so too", Allowed: "another one, such as wan1",
+		})
+	}
 	if !c.Enabled {
 		ps = append(ps, cycle.Problem{Key: monitoring + "enabled", Wrong: "is false: this WAN is left alone", Allowed: "autorate does not start with it: true, or leave the file out", Warning: true})
 	}

@@ -81,6 +81,7 @@ func (e *Examiner) Examine(ctx context.Context) []Check {
 		}
 	}
 	tasks = append(tasks, e.portTasks(subjects)...)
+	tasks = append(tasks, task{system, "files", fileTime, func(context.Context) []Check { return sharedFiles(subjects) }})
 	tasks = append(tasks, e.everyones(subjects)...)
 	for _, found := range together(ctx, tasks) {
 		checks = append(checks, found...)
