@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"wanctl/cmd/internal/doctor"
+	"wanctl/configs"
+	"wanctl/cycle"
 	"wanctl/cycle/routeros"
 )
 
@@ -32,6 +34,9 @@ func (p *program) setupCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if err := configs.Refused(cycle.Autorate, "lock_file", dir); err != nil { // files in it are named in the configuration
+				return misuse("--dir: %v", err)
+			}
 			if err := writable(dir); err != nil { // said now, not after the last question
 				return fmt.Errorf("setup writes into %s: %w (run as root, or give another folder with --dir)", dir, err)
 			}
@@ -40,6 +45,9 @@ func (p *program) setupCommand() *cli.Command {
 			err = s.run()
 			if errors.Is(err, errBack) { // from the first question
 				err = errEnded
+			}
+			if errors.Is(err, errEnded) && s.begun {
+				err = errors.New("given up: some of the files may have been written")
 			}
 			return err
 		},
@@ -53,6 +61,7 @@ type setup struct {
 	dir string // the folder to write into
 	answers
 	variable string // the name that the password goes by
+	begun    bool   // files may have been written
 
 	client *routeros.Client // logged in, once the answers about the router allow it
 	queues []routeros.ListedQueue
@@ -86,7 +95,7 @@ func freshAnswers() answers {
 func (s *setup) run() error {
 	s.say("This writes a configuration for wanctl into %s, and tries each answer on the way.", s.dir)
 	s.say("? explains a question, < goes back a step, Ctrl-C gives up. Nothing is written before the end.\n")
-	steps := []func() error{s.askName, s.askRouter, s.askTrust, s.askLogin, s.askQueues, s.askReflectors, s.askRates, s.askSteering, s.confirm}
+	steps := []func() error{s.askName, s.askRouter, s.askTrust, s.askLogin, s.askQueues, s.askReflectors, s.askRates, s.askSteering, s.confirm, s.write}
 	for i := 0; i < len(steps); {
 		switch err := steps[i](); {
 		case errors.Is(err, errBack):
@@ -100,11 +109,17 @@ func (s *setup) run() error {
 			i++
 		}
 	}
-	paths, err := s.write()
-	if err != nil {
-		return err
+	return s.finish(s.paths())
+}
+
+// again tells what went wrong, and asks whether to try once more: no answer is lost.
+func (s *setup) again(wrong error) error {
+	s.say("%v", wrong)
+	ok, err := s.yes("Try again", true, "Put it right first. < goes back to the questions, which keep their answers.")
+	if errors.Is(err, errEnded) || err == nil && !ok {
+		return fmt.Errorf("given up: %w", wrong)
 	}
-	return s.finish(paths)
+	return err
 }
 
 // hangUp ends the session on the router.

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -99,6 +100,89 @@ func TestWhatSetupWritesHasNoFindings(t *testing.T) {
 		})
 	}
 }
+
+// TestSetupTakesWhatTheLoaderTakes meets a router of names and limits that no
+// configuration can hold, gives such answers, and has the files kept from being
+// written once.
+func TestSetupTakesWhatTheLoaderTakes(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Config{
+		Users: []simulator.User{{Name: "wanctl", Password: "demo", Policies: []string{"read", "write", "api"}}},
+		Queues: []simulator.Queue{
+			{Name: "WAN Down", Limit: 2500e6},
+			{Name: "Down", Type: "cake-down-dsl-1", Limit: 25000e6},
+			{Name: "WAN Up", Limit: 2500e6},
+			{Name: "Up", Type: "cake-up-dsl-1", Limit: 2500e6},
+		},
+		Rules: []simulator.Rule{{Comment: "steer (games) -> LTE", Disabled: true}, {Comment: "ADAPTIVE: other", Disabled: true}},
+	})
+	t.Cleanup(func() { _ = sim.Close() })
+	plain, err := sim.ServeAPI("127.0.0.1:0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	wan := filepath.Join(dir, "dsl-1.yaml")
+	if err := os.Mkdir(wan, 0o755); err != nil { // no file can take its place
+		t.Fatal(err)
+	}
+	answers := strings.Join([]string{
+		"steering", "my wan", "dsl-1", "router_1", "127.0.0.1", "api", "no", strconv.Itoa(plain.Port()), "it's me", "wanctl", "demo",
+		"WAN Down", "", "WAN Up", "", // 1 and 2 are the usable ones
+		"localhost.", ",", "127.0.0.1", "", "", "", "",
+		"yes", "Steering", "", "steer (games) -> LTE", "", "yes", "",
+	}, "\n")
+	run := func(stdin io.Reader) (int, string, string) {
+		stdout, stderr := new(bytes.Buffer), new(bytes.Buffer)
+		code := execute(t.Context(), stdin, stdout, stderr, []string{"wanctl", "setup", "--dir", dir})
+		return code, stdout.String(), stderr.String()
+	}
+	code, stdout, stderr := run(strings.NewReader(answers))
+	if code != exitFailed || !strings.HasPrefix(stderr, "wanctl: given up: write "+wan) {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	for _, want := range []string{
+		"that is the steering daemon's name",
+		`"my wan" holds ' ' (1 to 64 letters`,
+		`"router_1" holds '_' (an IP address`,
+		`"it's me" holds '\''`,
+		`A queue of the router cannot be used: "WAN Down" holds ' ' (1 to 64 letters, digits or any of . _ -). Rename it there`,
+		"   1  Down\n   2  Up\nQueue for download [Down]: WAN Down\nplease answer with a number from 1 to 2",
+		"Queue for upload [Up]: WAN Up\nthat is none of the router's queues",
+		`"localhost." has an empty part between its dots`,
+		"is an empty list",
+		"The queue's limit is 2500 Mbit/s; 1000 is the most that can be configured here.",
+		"Download, Mbit/s that the healthy line carries [10000]: ",
+		"Upload, Mbit/s that the healthy line carries [1000]: ",
+		`A rule of the router cannot be used: "steer (games) -> LTE" holds '('`,
+		"   1  ADAPTIVE: other\nRule to switch",
+		"write " + wan + ": ",
+		"Try again [yes]: ",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("not said: %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(stdout)
+	}
+	code, stdout, stderr = run(io.MultiReader(strings.NewReader(answers), readerFunc(func([]byte) (int, error) {
+		_ = os.Remove(wan)
+		return 0, io.EOF
+	}), strings.NewReader("yes\n")))
+	if code != exitDone {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	secret := func(string) (string, bool) { return "demo", true }
+	a, findings := configs.LoadAutorate(wan, secret)
+	if len(findings) > 0 || a.Daemon.Download.Ceiling != 10000 || a.Daemon.Upload.Ceiling != 1000 || a.Daemon.DownloadQueue != "Down" {
+		t.Errorf("%s", findings)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestGateway(t *testing.T) {
 	t.Parallel()

@@ -8,11 +8,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"wanctl/configs"
 	"wanctl/cycle"
 	"wanctl/cycle/routeros"
 )
@@ -25,16 +25,12 @@ func (s *setup) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(s.ctx, setupPatience)
 }
 
-var wanNameOfSetup = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
+// isName checks the name of a WAN as the loader does.
 func isName(text string) error {
-	if !wanNameOfSetup.MatchString(text) {
-		return errors.New("a name has 1 to 64 letters, digits and . _ -")
-	}
 	if strings.EqualFold(text, string(cycle.Steering)) { // whose files would be the other daemon's
 		return errors.New("that is the steering daemon's name; a WAN wants another, such as wan1")
 	}
-	return nil
+	return configs.Refused(cycle.Autorate, "wan_name", text)
 }
 
 func (s *setup) askName() (err error) {
@@ -50,10 +46,7 @@ func (s *setup) askRouter() error {
 		text: "Router, a name or an address", usual: s.router.Host,
 		help: "The MikroTik router's address on your network; usually the default gateway.",
 		check: func(text string) error {
-			if strings.ContainsAny(text, " \t/'\"$[]{};\\") {
-				return errors.New("that is no host: letters, digits, dots, hyphens and, for IPv6, colons")
-			}
-			return nil
+			return configs.Refused(cycle.Autorate, "router.host", text)
 		},
 	})
 	if err != nil {
@@ -150,7 +143,7 @@ func (s *setup) trusted(text, help string, pin func()) error {
 // askLogin asks for user and password, or key, until the router takes them.
 func (s *setup) askLogin() error {
 	for {
-		user, err := s.ask(inquiry{text: "User on the router", usual: s.router.User, help: fmt.Sprintf(
+		user, err := s.ask(inquiry{text: "User on the router", usual: s.router.User, check: isUser, help: fmt.Sprintf(
 			"Make one with the least rights: /user group add name=wanctl policy=%s\n/user add name=wanctl group=wanctl password=...", strings.Join(routeros.Policies(s.router.Transport), ","))})
 		if err != nil {
 			return err
@@ -161,13 +154,16 @@ func (s *setup) askLogin() error {
 			if cfg.SSHKey, err = s.ask(inquiry{
 				text: "Private key file (empty: log in with a password)", usual: cfg.SSHKey, optional: true,
 				help: "An unencrypted key whose public half the router has: /user ssh-keys import", check: func(text string) error {
-					_, err := os.Stat(text)
-					return err
+					path, err := filepath.Abs(text) // services run elsewhere
+					if err == nil {
+						_, err = os.Stat(path)
+					}
+					return errors.Join(err, configs.Refused(cycle.Autorate, "router.ssh_key", path))
 				},
 			}); err != nil {
 				return err
 			}
-			if cfg.SSHKey != "" { // services run elsewhere
+			if cfg.SSHKey != "" {
 				if cfg.SSHKey, err = filepath.Abs(cfg.SSHKey); err != nil {
 					return err
 				}
@@ -194,6 +190,8 @@ func (s *setup) askLogin() error {
 		return nil
 	}
 }
+
+func isUser(text string) error { return configs.Refused(cycle.Autorate, "router.user", text) }
 
 // login tries the answers, and reads what the router has to choose from.
 func (s *setup) login(cfg routeros.Config) error {

@@ -50,8 +50,10 @@ func (s *setup) pickVariable() error {
 // confirm shows what is about to be written, and asks before anything is replaced.
 func (s *setup) confirm() error {
 	paths := s.paths()
-	if err := s.pickVariable(); err != nil {
-		return err
+	for err := s.pickVariable(); err != nil; err = s.pickVariable() {
+		if err := s.again(err); err != nil {
+			return err
+		}
 	}
 	s.say("\nTo be written:")
 	for _, path := range append(slices.Clone(paths), s.more()...) {
@@ -92,44 +94,55 @@ func (s *setup) more() (paths []string) {
 	return paths
 }
 
-// write writes all files, each of which appears whole or not at all. Everything that
-// can fail for what was answered fails before the first of them.
-func (s *setup) write() (paths []string, err error) {
+// write writes all files, or has the user put right what keeps it from that.
+func (s *setup) write() error {
+	for err := s.writeFiles(); err != nil; err = s.writeFiles() {
+		if err := s.again(err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFiles writes all files, each of which appears whole or not at all. Everything
+// that can fail for what was answered fails before the first of them.
+func (s *setup) writeFiles() (err error) {
 	texts := map[string][]byte{}
-	paths = s.paths()
+	paths := s.paths()
 	if len(slices.Compact(slices.Sorted(slices.Values(paths)))) < len(paths) {
-		return nil, fmt.Errorf("%s would be written twice: give the WAN another name", paths[0])
+		return fmt.Errorf("%s would be written twice: give the WAN another name", paths[0])
 	}
 	if texts[paths[0]], err = s.autorateFile(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.steer {
 		if texts[paths[1]], err = s.steeringFile(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return nil, err
+		return err
 	}
+	s.begun = true
 	if s.router.Password != "" {
 		line := doctor.SecretLine(s.variable, s.router.Password.Reveal())
 		if err := addLine(s.path("secrets"), s.variable+"=", line, 0o600); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.knownHosts != "" {
 		host, _, _ := strings.Cut(s.knownHosts, " ")
 		if err := addLine(s.path("known_hosts"), host+" ", s.knownHosts, 0o644); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, path := range paths {
 		if err := writeGuarded(path, 0o640, texts[path]); err != nil {
-			return nil, err
+			return err
 		}
 		s.say("Wrote %s.", path)
 	}
-	return paths, nil
+	return nil
 }
 
 // autorateFile is the WAN's configuration, checked as a daemon would.
