@@ -40,13 +40,16 @@ func Refused(daemon cycle.Daemon, key string, v any) error {
 	}
 	r := &reading{getenv: func(string) (string, bool) { return "", false }}
 	_, bad := r.assign(s, document.Content[0])
-	switch {
-	case bad == nil || bad.unset:
-		return nil
-	case bad.allowed == "":
-		return errors.New(bad.what)
+	for _, b := range bad {
+		switch {
+		case b.unset || b.what == "":
+			continue
+		case b.allowed == "":
+			return errors.New(b.what)
+		}
+		return fmt.Errorf("%s (%s)", b.what, b.allowed)
 	}
-	return fmt.Errorf("%s (%s)", bad.what, bad.allowed)
+	return nil
 }
 
 // Bounds returns the least and the most that a number of the configuration may be, in
