@@ -42,7 +42,8 @@ The configurations: one for each WAN, and
 for steering.
 .TP
 .I /etc/wanctl/secrets
-NAME=value lines for the ${NAME} of the configurations, read by the systemd units.
+NAME=value lines for the ${NAME} of the configurations, read by the systemd units; of
+mode 0600, for root alone.
 .TP
 .I /var/lib/wanctl/profile.db
 The recording.

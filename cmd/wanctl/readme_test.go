@@ -67,3 +67,18 @@ func checkCommand(t *testing.T, page string, app *cli.App, text string) {
 		}
 	}
 }
+
+// TestSecretsAreInstalledForRootAlone holds what the pages and the package's own test
+// tell to type against what the doctor is content with.
+func TestSecretsAreInstalledForRootAlone(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"docs/install.md", "configs/packaging/secrets.example", "configs/packaging/check"} {
+		text, err := os.ReadFile(filepath.Join("../..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), " install -m 0600 secrets.example /etc/wanctl/secrets\n") {
+			t.Errorf("%s installs the secrets in another way", path)
+		}
+	}
+}

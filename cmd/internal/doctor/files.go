@@ -47,15 +47,19 @@ func (e *Examiner) modes(s *subject) []Check {
 	return []Check{{OK, s.name, what, fmt.Sprintf("%s: mode %04o, user %s can read it", s.path, info.Mode().Perm(), e.Account.Name), ""}}
 }
 
-// secretsFile looks at who may read the secrets; systemd reads them as root.
+// secretsFile looks at who may read the secrets; systemd reads them as root, so that
+// even the service's own group need not.
 func (e *Examiner) secretsFile() []Check {
 	const what = "secrets file"
 	info, err := os.Stat(e.Secrets)
 	if err != nil {
 		return []Check{{Fail, system, what, err.Error(), "write it with wanctl setup, or a line ROUTER_PASSWORD=... of mode 0600"}}
 	}
-	if info.Mode().Perm()&0o007 != 0 {
-		return []Check{{Fail, system, what, fmt.Sprintf("everyone on this machine can read %s (mode %04o)", e.Secrets, info.Mode().Perm()), "chmod 600 " + e.Secrets + ", and give the router's user another password"}}
+	switch mode := info.Mode().Perm(); {
+	case mode&0o007 != 0:
+		return []Check{{Fail, system, what, fmt.Sprintf("everyone on this machine can read %s (mode %04o)", e.Secrets, mode), "chmod 600 " + e.Secrets + ", and give the router's user another password"}}
+	case mode&0o077 != 0:
+		return []Check{{Warn, system, what, fmt.Sprintf("the group of %s can get at it (mode %04o); systemd reads it as root", e.Secrets, mode), "chmod 600 " + e.Secrets}}
 	}
 	return []Check{{OK, system, what, fmt.Sprintf("%s: mode %04o, of %s", e.Secrets, info.Mode().Perm(), owner(info)), ""}}
 }
