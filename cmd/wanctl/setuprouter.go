@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"wanctl/configs"
 	"wanctl/cycle"
@@ -177,8 +178,8 @@ func (s *setup) askLogin() error {
 			if err != nil {
 				return err
 			}
-			if strings.ContainsFunc(password, func(r rune) bool { return r < ' ' }) {
-				s.say("A password without control characters is needed.")
+			if !utf8.ValidString(password) || strings.ContainsFunc(password, func(r rune) bool { return r < ' ' }) {
+				s.say("A password in UTF-8 without control characters is needed.")
 				continue
 			}
 			cfg.Password = cycle.Secret(password)

@@ -125,14 +125,13 @@ func (s *setup) writeFiles() (err error) {
 	}
 	s.begun = true
 	if s.router.Password != "" {
-		line := doctor.SecretLine(s.variable, s.router.Password.Reveal())
-		if err := addLine(s.path("secrets"), s.variable+"=", line, 0o600); err != nil {
+		if err := s.addSecret(); err != nil {
 			return err
 		}
 	}
 	if s.knownHosts != "" {
 		host, _, _ := strings.Cut(s.knownHosts, " ")
-		if err := addLine(s.path("known_hosts"), host+" ", s.knownHosts, 0o644); err != nil {
+		if err := addLine(s.path("known_hosts"), host+" ", s.knownHosts); err != nil {
 			return err
 		}
 	}
@@ -257,9 +256,23 @@ func (s *setup) routerKeys() map[string]any {
 	return set
 }
 
-// addLine puts a line into a file in place of those that begin with a prefix, and
-// leaves the others as they are.
-func addLine(path, prefix, line string, mode fs.FileMode) error {
+// addSecret puts the password into the file of secrets, and leaves all else in it as
+// it is.
+func (s *setup) addSecret() error {
+	path := s.path("secrets")
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if text, err = doctor.WithSecret(text, s.variable, s.router.Password.Reveal()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return writeGuarded(path, 0o600, text)
+}
+
+// addLine puts a line into a file that all may read, in place of those that begin
+// with a prefix, and leaves the others as they are.
+func addLine(path, prefix, line string) error {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -271,7 +284,7 @@ func addLine(path, prefix, line string, mode fs.FileMode) error {
 		}
 	}
 	b.WriteString(line + "\n")
-	return writeGuarded(path, mode, []byte(b.String()))
+	return writeGuarded(path, 0o644, []byte(b.String()))
 }
 
 // writeGuarded writes a file that appears whole or not at all, and that others than

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -128,7 +129,7 @@ func FuzzSecretLine(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, value string) {
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
+		if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
 			t.Skip("setup refuses it")
 		}
 		path := filepath.Join(dir, "secrets")
@@ -138,6 +139,9 @@ func FuzzSecretLine(f *testing.F) {
 		got, err := ReadSecrets(path)
 		if err != nil || got["OTHER"] != "1" || got["ROUTER_PASSWORD"] != value {
 			t.Errorf("%q was read as %q, %v", value, got["ROUTER_PASSWORD"], err)
+		}
+		if _, env, _ := parseSecrets([]byte(SecretLine("ROUTER_PASSWORD", value))); env.unclosed != 0 {
+			t.Errorf("%q stands in quotes that are not closed", value)
 		}
 	})
 }

@@ -48,7 +48,7 @@ func (e *Examiner) modes(s *subject) []Check {
 }
 
 // secretsFile looks at who may read the secrets; systemd reads them as root, so that
-// even the service's own group need not.
+// even the service's own group need not. And it looks at what is most likely a slip.
 func (e *Examiner) secretsFile() []Check {
 	const what = "secrets file"
 	info, err := os.Stat(e.Secrets)
@@ -60,6 +60,19 @@ func (e *Examiner) secretsFile() []Check {
 		return []Check{{Fail, system, what, fmt.Sprintf("everyone on this machine can read %s (mode %04o)", e.Secrets, mode), "chmod 600 " + e.Secrets + ", and give the router's user another password"}}
 	case mode&0o077 != 0:
 		return []Check{{Warn, system, what, fmt.Sprintf("the group of %s can get at it (mode %04o); systemd reads it as root", e.Secrets, mode), "chmod 600 " + e.Secrets}}
+	}
+	text, err := secretsText(e.Secrets)
+	if err != nil {
+		return []Check{{Fail, system, what, err.Error(), ""}}
+	}
+	_, env, err := parseSecrets(text)
+	switch {
+	case err != nil:
+		return []Check{{Fail, system, what, fmt.Sprintf("%s:%v", e.Secrets, err), "one NAME=value a line"}}
+	case env.unclosed != 0:
+		return []Check{{Warn, system, what, fmt.Sprintf("%s:%d: the quotes are not closed: all that follows belongs to the value", e.Secrets, env.unclosed), "close them in that line"}}
+	case env.extended != 0:
+		return []Check{{Warn, system, what, fmt.Sprintf("%s:%d: the comment ends in a backslash: systemd before 254 takes the next line for a part of it, as is done here", e.Secrets, env.extended), "take the backslash away"}}
 	}
 	return []Check{{OK, system, what, fmt.Sprintf("%s: mode %04o, of %s", e.Secrets, info.Mode().Perm(), owner(info)), ""}}
 }

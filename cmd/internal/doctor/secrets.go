@@ -1,7 +1,10 @@
 package doctor
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -13,10 +16,22 @@ const SecretsFile = "/etc/wanctl/secrets"
 // maxSecrets bounds a file of secrets, in bytes.
 const maxSecrets = 64 << 10
 
-// ReadSecrets reads a file of NAME=value lines as systemd's EnvironmentFile does:
-// blank lines and those that begin with # or ; are passed over, a value may stand in
-// quotes. An error names the line and nothing of what is in it.
+// ReadSecrets reads a file of NAME=value lines as systemd's EnvironmentFile does. What
+// systemd passes over, as it can be no secret, is an error; it names the line and
+// nothing of what is in it.
 func ReadSecrets(path string) (map[string]string, error) {
+	text, err := secretsText(path)
+	if err != nil {
+		return nil, err
+	}
+	values, _, err := parseSecrets(text)
+	if err != nil {
+		return nil, fmt.Errorf("secrets: %s:%w", path, err)
+	}
+	return values, nil
+}
+
+func secretsText(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("secrets: %w", err)
@@ -28,49 +43,60 @@ func ReadSecrets(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("secrets: %w", err)
 	}
-	values := map[string]string{}
-	number := 0
-	for line := range strings.Lines(string(text)) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' || line[0] == ';' {
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		if name = strings.TrimSpace(name); !ok || !variableName.MatchString(name) {
-			return nil, fmt.Errorf("secrets: %s:%d: no NAME=value", path, number)
-		}
-		values[name] = unquote(strings.TrimSpace(value))
+	return text, nil
+}
+
+// parseSecrets returns the values by name, of which the last of a name counts, and how
+// they were read.
+func parseSecrets(text []byte) (map[string]string, *environment, error) {
+	env, err := parseEnvironment(text)
+	if err != nil {
+		return nil, nil, err
 	}
-	return values, nil
+	values := map[string]string{}
+	for _, a := range env.assignments {
+		if !variableName.MatchString(a.name) {
+			return nil, nil, fmt.Errorf("%d: no NAME=value", a.line)
+		}
+		values[a.name] = a.value
+	}
+	return values, env, nil
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// unquote takes a value out of its quotes: in single ones everything stands for
-// itself, in double ones what follows a backslash does.
-func unquote(value string) string {
-	if len(value) < 2 || value[0] != value[len(value)-1] {
-		return value
+// errUnsafe tells of a file whose end or middle would make something else of a line.
+var errUnsafe = errors.New("a value or comment in it goes on over the end of its line (a quote that is not closed, a backslash): put that right first")
+
+// WithSecret returns the text of a file of secrets with a secret in place of those
+// that have its name, and all others as they are.
+func WithSecret(text []byte, name, value string) ([]byte, error) {
+	want, env, err := parseSecrets(text)
+	if err != nil {
+		return nil, err
 	}
-	inside := value[1 : len(value)-1]
-	switch value[0] {
-	case '\'':
-		return inside
-	case '"':
-		b := new(strings.Builder)
-		for i := 0; i < len(inside); i++ {
-			if inside[i] == '\\' && i+1 < len(inside) && strings.IndexByte("\"\\`$", inside[i+1]) >= 0 {
-				i++
-			}
-			b.WriteByte(inside[i])
+	b, at := new(bytes.Buffer), 0
+	for _, a := range env.assignments {
+		if a.name == name {
+			b.Write(text[at:a.from])
+			at = a.to
 		}
-		return b.String()
 	}
-	return value
+	b.Write(text[at:])
+	if b.Len() > 0 && b.Bytes()[b.Len()-1] != '\n' {
+		b.WriteByte('\n')
+	}
+	b.WriteString(SecretLine(name, value) + "\n")
+	want[name] = value
+	got, _, err := parseSecrets(b.Bytes())
+	if err != nil || !maps.Equal(got, want) {
+		return nil, errUnsafe
+	}
+	return b.Bytes(), nil
 }
 
-// SecretLine returns the line that ReadSecrets, systemd and a shell read alike.
+// SecretLine returns the line that ReadSecrets, systemd and a shell read alike. The
+// value has no control characters and is UTF-8: systemd refuses a file that is not.
 func SecretLine(name, value string) string {
 	switch {
 	case plainSecret.MatchString(value):
