@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +33,7 @@ func (p *program) serveCommand() *cli.Command {
 		Usage: "the report as a live local web page, with its JSON, CSV and traces",
 		Flags: []cli.Flag{
 			dbFlag(), configFlag(), tzFlag(),
-			&cli.StringFlag{Name: "listen", Value: defaultListen, Usage: "serve here; what is not loopback wants a token or TLS"},
+			&cli.StringFlag{Name: "listen", Value: defaultListen, Usage: "serve here (where nothing is said and the usual place is taken, at a free port of 127.0.0.1); what is not loopback wants a token or TLS"},
 			&cli.StringSliceFlag{Name: "host", Usage: "a name that browsers open the page by, beside localhost and the address (repeatable)"},
 			&cli.StringFlag{Name: "token", EnvVars: []string{"WANCTL_TOKEN"}, DefaultText: "none", Usage: "who asks must show this; others on this machine can read a command line, so better by the environment or --token-file"},
 			&cli.StringFlag{Name: "token-file", TakesFile: true, Usage: "the token is the first line of this file"},
@@ -71,15 +73,30 @@ func (p *program) serve(c *cli.Context) error {
 	if err := giveWay(); err != nil {
 		config.Log.Warn("this program could not be made to give way to the daemons", "error", err)
 	}
-	l, err := net.Listen("tcp", c.String("listen"))
+	l, why, err := openPage(c.String("listen"), c.IsSet("listen"))
 	if err != nil {
-		return fmt.Errorf("serve: %w: give another --listen, or end what is there", err)
+		return err
 	}
-	fmt.Fprintf(p.stdout, "The report is at %s (end with Ctrl-C)\n", address(l, config.TLS))
+	fmt.Fprintf(p.stdout, "The report is at %s (%send with Ctrl-C)\n", address(l, config.TLS), why)
 	if config.TLS {
 		l = tls.NewListener(l, certificate)
 	}
 	return site.New(config).Serve(c.Context, l)
+}
+
+// openPage opens what the page is served at. Steering's health page has the same usual
+// port: where it is taken and nobody asked for it, any that is free on this machine's
+// loopback does, and why tells it.
+func openPage(listen string, given bool) (l net.Listener, why string, err error) {
+	l, err = net.Listen("tcp", listen)
+	if errors.Is(err, syscall.EADDRINUSE) && !given {
+		why = listen + " is taken, as steering's health takes it; --listen chooses another; "
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("serve: %w: give another --listen, or end what is there", err)
+	}
+	return l, why, nil
 }
 
 // siteConfig reads what is shown, and to whom.

@@ -206,3 +206,32 @@ func TestTheAddressIsOneToOpen(t *testing.T) {
 		}
 	}
 }
+
+func TestThePageFindsAFreePortUnlessOneWasAskedFor(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	usual := taken.Addr().String()
+	if l, _, err := openPage(usual, true); err == nil || !strings.Contains(err.Error(), "address already in use: give another --listen") {
+		t.Errorf("asked for: %v, %v", l, err)
+	}
+	l, why, err := openPage(usual, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if host, _, _ := net.SplitHostPort(l.Addr().String()); host != "127.0.0.1" || l.Addr().String() == usual || !strings.HasPrefix(why, usual+" is taken") {
+		t.Errorf("%v, %q", l.Addr(), why)
+	}
+	if l, _, err := openPage("192.0.2.7:0", false); err == nil || strings.Contains(err.Error(), "in use") {
+		t.Errorf("an address that is not ours: %v, %v", l, err)
+	}
+	free, why, err := openPage("127.0.0.1:0", false)
+	if err != nil || why != "" {
+		t.Fatalf("%q, %v", why, err)
+	}
+	_ = free.Close()
+}
