@@ -32,11 +32,11 @@ func TestFill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, findings := ReadAutorate("filled", got, env("WAN_PASSWORD", "x"))
+	a, findings := ReadAutorate("filled", got, env("WAN_PASSWORD", "long"))
 	if len(findings) > 0 {
 		t.Fatalf("%s\n%s", findings, got)
 	}
-	if a.Daemon.WAN != "no" || a.Router.Host != "2001:db8::1" || a.Router.Password != "x" || a.Router.SSHKey != "/etc/a key" || a.Router.User != "a # c" || a.Recorder.Path != `/srv/${B} "c".db` ||
+	if a.Daemon.WAN != "no" || a.Router.Host != "2001:db8::1" || a.Router.Password != "long" || a.Router.SSHKey != "/etc/a key" || a.Router.User != "a # c" || a.Recorder.Path != `/srv/${B} "c".db` ||
 		a.Router.Fingerprint != strings.Repeat("ab", 32) || len(a.Router.Fallback) != 2 || a.Router.Port.Value != 8443 || !a.Router.TLS.Value ||
 		a.Daemon.Download.Ceiling != 1.5 || a.Daemon.Download.Floor.Value != 1 || a.Daemon.Download.FloorRed.Known || a.Daemon.StateFileKey != "" {
 		t.Errorf("%+v\n%s", a, got)

@@ -46,11 +46,11 @@ func newLogbook(stderr io.Writer, debug, json bool) *logbook {
 // logger returns the logger of a WAN. Beside stderr its lines go to the main log
 // at info and above and, with debug, to the debug log; where one of them cannot
 // be written there is one warning, and the others go on. Names may be empty. The
-// text of a secret is taken out of every line.
+// text of a secret is taken out of every line, as conceal tells.
 func (b *logbook) logger(wan string, files configs.Logging, secrets ...cycle.Secret) *slog.Logger {
 	h := &logHandler{book: b, line: lineFormat{json: b.json, logger: wan, zone: time.Local}, outputs: []leveled{{b.stderr, b.level()}}}
 	for _, s := range secrets {
-		h.line.conceal(s.Reveal())
+		h.line.conceal(s)
 	}
 	log := slog.New(h)
 	paths := []struct {

@@ -109,6 +109,27 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
+// TestASecretThatIsAWordOfOursIsNotMarked: replaced, it could be told from what is
+// around it.
+func TestASecretThatIsAWordOfOursIsNotMarked(t *testing.T) {
+	t.Parallel()
+	line := func(asJSON bool, secrets ...cycle.Secret) string {
+		f := lineFormat{json: asJSON, logger: "wan1", zone: time.UTC}
+		for _, s := range secrets {
+			f.conceal(s)
+		}
+		r := slog.NewRecord(stopped, slog.LevelWarn, "cannot reach the router, twice", 0)
+		return string(f.format(r, []keyed{{"error", slog.StringValue("rest h:443: login refused: invalid user name or password (6)")}}))
+	}
+	for _, asJSON := range []bool{false, true} {
+		for _, s := range []cycle.Secret{"pass", "password", "refused", "router", "cannot", "error", "wan1"} {
+			if got, want := line(asJSON, s), line(asJSON); got != want {
+				t.Errorf("%s: %s", s.Reveal(), got)
+			}
+		}
+	}
+}
+
 func TestLogLineIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, asJSON := range []bool{false, true} {

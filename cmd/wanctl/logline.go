@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"wanctl/cycle"
 )
 
 // lineFormat turns records into lines.
@@ -22,10 +23,10 @@ import (
 // The text form is what the Python program writes and existing tools parse. It
 // leaves out what cycle.Values groups, because the text says it already.
 type lineFormat struct {
-	json    bool
-	logger  string
-	zone    *time.Location
-	secrets []string
+	json   bool
+	logger string
+	zone   *time.Location
+	hide   cycle.Concealer
 }
 
 // keyed is an attribute with its whole key, groups joined by dots.
@@ -180,14 +181,12 @@ func (f lineFormat) plain(a keyed) any {
 	return a.value.String()
 }
 
-// conceal takes a secret out of all lines to come, also as it looks in quotes and
-// in an address. A shorter one than four bytes would be found in half of all words.
-func (f *lineFormat) conceal(secret string) {
-	inQuotes := strconv.Quote(secret)
-	for _, form := range []string{secret, inQuotes[1 : len(inQuotes)-1], url.QueryEscape(secret), url.PathEscape(secret)} {
-		if len(secret) >= 4 && !slices.Contains(f.secrets, form) {
-			f.secrets = append(f.secrets, form)
-		}
+// conceal takes a secret out of all lines to come, as others' words may be in them,
+// and leaves one that could be a word of ours: the router's words were looked through
+// where they came in.
+func (f *lineFormat) conceal(secret cycle.Secret) {
+	if !secret.Ordinary() {
+		f.hide.Add(secret)
 	}
 }
 
@@ -198,12 +197,7 @@ func (f lineFormat) dropped(n int64) []byte {
 }
 
 // clean takes the secrets out of a text, and cuts it short.
-func (f lineFormat) clean(s string) string {
-	for _, secret := range f.secrets {
-		s = strings.ReplaceAll(s, secret, "(secret)")
-	}
-	return short(s)
-}
+func (f lineFormat) clean(s string) string { return short(f.hide.Hide(s)) }
 
 // short cuts a text to maxLogText bytes, and says by how much.
 func short(s string) string {

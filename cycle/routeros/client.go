@@ -93,6 +93,7 @@ func newClient(cfg Config, count *counts, log *slog.Logger) *Client {
 		last:    map[string]reading{}, wanted: map[string]*wanted{}, rules: map[string]rule{},
 	}
 	c.limit, c.failover.log, c.count, c.probe = cfg.Timeout, log, count, c.greet
+	c.quoter = quoter{cfg.Password}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -113,7 +114,7 @@ func (c *Client) transport(cfg *Config, name string, count *counts) (*link, erro
 		}
 	}
 	l := newLink(name, cfg.address(name), c.log)
-	l.greet = c.greet
+	l.greet, l.quoter = c.greet, quoter{cfg.Password}
 	switch name {
 	case API:
 		l.dial = func(ctx context.Context) (session, error) { return dialed(dialAPI(ctx, cfg, t, count)) }

@@ -131,6 +131,9 @@ func (c *Config) Problems() (ps []cycle.Problem) {
 	warn := func(key, allowed, format string, args ...any) {
 		ps = append(ps, cycle.Problem{Key: key, Wrong: fmt.Sprintf(format, args...), Allowed: allowed, Warning: true})
 	}
+	if n := len(c.Password.Reveal()); n > 0 && n < cycle.ShortestHidden {
+		warn("router.password", fmt.Sprintf("%d characters or more", cycle.ShortestHidden), "is so short that it cannot be kept out of what others say: it is in half of all words")
+	}
 	for i, name := range c.Fallback {
 		switch {
 		case !slices.Contains([]string{API, REST, SSH}, name):

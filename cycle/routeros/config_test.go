@@ -70,6 +70,7 @@ func TestProblemsAreFound(t *testing.T) {
 		"plain REST":                      {func(c *Config) { c.TLS = cycle.Known(false) }, []string{"router.tls"}},
 		"plain REST to ourselves":         {func(c *Config) { c.TLS = cycle.Known(false); c.Host = "127.0.0.1" }, nil},
 		"no password":                     {func(c *Config) { c.Password = ""; c.VerifyTLS = true }, []string{"router.password"}},
+		"a short password":                {func(c *Config) { c.Password = "abc"; c.VerifyTLS = true }, []string{"router.password"}},
 		"a colon in the user":             {func(c *Config) { c.User = "a:b"; c.VerifyTLS = true }, []string{"!router.user"}},
 		"the API, plain":                  {func(c *Config) { c.Transport = API }, []string{"router.tls"}},
 		"SSH with a key":                  {func(c *Config) { c.Transport = SSH; c.SSHKey = "k"; c.Password = "" }, nil},
@@ -82,7 +83,7 @@ func TestProblemsAreFound(t *testing.T) {
 		},
 	} {
 		cfg := DefaultConfig()
-		cfg.Transport, cfg.Host, cfg.User, cfg.Password = REST, "router.example", "u", "p"
+		cfg.Transport, cfg.Host, cfg.User, cfg.Password = REST, "router.example", "u", "pass"
 		tc.change(&cfg)
 		var got []string
 		for _, p := range cfg.Problems() {

@@ -25,6 +25,7 @@ type failover struct {
 	limit time.Duration // of one operation
 	log   *slog.Logger
 	count *counts
+	quoter
 
 	ctx    context.Context // of the probing
 	cancel context.CancelFunc
@@ -77,6 +78,7 @@ func join(errs []error) error {
 }
 
 func (f *failover) remember(err error) error {
+	err = f.guard(err)
 	f.count.failed(err)
 	return err
 }

@@ -30,6 +30,7 @@ type link struct {
 	dial    func(context.Context) (session, error)
 	greet   func(context.Context, session) error // first question of a session
 	log     *slog.Logger
+	quoter
 
 	dialing chan struct{} // holds one token, for whoever connects
 
@@ -83,7 +84,7 @@ func (l *link) do(ctx context.Context, again bool, op func(session) error) error
 		if err != nil {
 			return &unreachable{fmt.Errorf("%s %s: %w", l.name, l.address, err)}
 		}
-		err = op(s)
+		err = l.guard(op(s))
 		l.release(s, err, fresh)
 		if err == nil {
 			return nil
@@ -113,6 +114,7 @@ func (l *link) acquire(ctx context.Context) (s *lease, fresh bool, err error) {
 	}
 	watch := cycle.TimerFrom(ctx).StartTarget(cycle.Other, "login "+l.name)
 	opened, err := l.open(ctx)
+	err = l.guard(err)
 	watch.Stop(cycle.OutcomeOf(err))
 	l.mu.Lock()
 	defer l.mu.Unlock()

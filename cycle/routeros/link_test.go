@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -327,8 +329,47 @@ func TestErrorsQuoteLittleAndNoPassword(t *testing.T) {
 	if got, want := q.quote("user\r\n\x00 hunter2 is   wrong\t\x1b[31m"), "user (secret) is wrong [31m"; got != want {
 		t.Errorf("%q", got)
 	}
+	for _, tc := range []struct {
+		password   cycle.Secret
+		text, want string
+	}{
+		{"pass", "invalid user name or password (6)", "invalid user name or password (6)"},
+		{"password", "invalid user name or password (6)", "invalid user name or password (6)"},
+		{"password", "failure: password", "failure: (secret)"},
+		{"failure", "failure: failure", "failure: (secret)"},
+		{"pass", "failure: passphrase", "failure: (secret)"},
+		{"item", "no such item (4)", "no such item (4)"},
+		{"no such item", "no such item", "no such item"},
+		{"range", "value of limit-at out of range (0..1)", "value of limit-at out of range (0..1)"},
+		{"such item x", "no such item x", "no (secret)"},
+		{"abc", "failure: abc", "failure: abc"}, // too short, which is warned of
+		{`a "b" c/d`, `{"detail":"a \"b\" c/d"}`, `{"detail":"(secret)"}`},
+		{"", "failure: x", "failure: x"},
+	} {
+		if got := (quoter{tc.password}).quote(tc.text); got != tc.want {
+			t.Errorf("%q in %q: %q, want %q", tc.password.Reveal(), tc.text, got, tc.want)
+		}
+	}
 	long := q.quote(fmt.Sprintf("%01000d", 0))
 	if len(long) > maxQuote+3 {
 		t.Errorf("%d characters", len(long))
+	}
+}
+
+// TestErrorsOfLibrariesAreGuarded has a session whose errors repeat the password.
+func TestErrorsOfLibrariesAreGuarded(t *testing.T) {
+	t.Parallel()
+	for password, want := range map[cycle.Secret]string{
+		"hunter-2-planted": `malformed HTTP response "(secret)"`,
+		"malformed":        `malformed HTTP response "malformed"`, // as one of our own words
+	} {
+		cause := fmt.Errorf("malformed HTTP response %q: %w", password.Reveal(), io.ErrUnexpectedEOF)
+		err := (quoter{password}).guard(cause)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if err := (quoter{"hunter-2-planted"}).guard(nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -103,14 +104,20 @@ func (e *loginError) Unwrap() error { return e.err }
 // maxQuote bounds what is quoted of the router's words in an error, in runes.
 const maxQuote = 200
 
+// knownWords are RouterOS's own constant messages, and parts of them. Where the
+// password is a word of theirs, to take it out is to tell it.
+var knownWords = regexp.MustCompile(`invalid user name or password|cannot log in|too many commands before login|` +
+	`no such item|no such command or directory|no such command prefix|no such command|unknown parameter|invalid value for argument|` +
+	`input does not match any value of|value of|out of range|(?:std )?failure: |interrupted|not allowed|not enough permissions|` +
+	`bad command name|bad parameter|expected end of command|syntax error|ambiguous value|\(line \d+ column \d+\)|` +
+	`Session closed|Unauthorized|Bad Request|Not Found|Not Acceptable|Internal Server Error`)
+
 // quoter puts foreign text into errors: short, on one line, and without the
 // password, should the router repeat it.
 type quoter struct{ password cycle.Secret }
 
 func (q quoter) quote(text string) string {
-	if p := q.password.Reveal(); p != "" {
-		text = strings.ReplaceAll(text, p, q.password.String())
-	}
+	text = q.concealer().Hide(text, knownWords.FindAllStringIndex(text, -1)...)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r)
 	}), " ")
@@ -118,6 +125,32 @@ func (q quoter) quote(text string) string {
 		text = string(rs[:maxQuote]) + "..."
 	}
 	return text
+}
+
+func (q quoter) concealer() (c cycle.Concealer) {
+	c.Add(q.password)
+	return c
+}
+
+// quotedError is an error with the password taken out of its text.
+type quotedError struct {
+	text string
+	err  error
+}
+
+func (e *quotedError) Error() string { return e.text }
+func (e *quotedError) Unwrap() error { return e.err }
+
+// guard takes the password out of an error, in which a library or a value may repeat
+// it; our own words are in it too, so a password that could be one of them stays.
+func (q quoter) guard(err error) error {
+	if err == nil || q.password.Ordinary() {
+		return err
+	}
+	if text := q.concealer().Hide(err.Error()); text != err.Error() {
+		return &quotedError{text, err}
+	}
+	return err
 }
 
 // maxReply bounds the bytes of one reply. Thousands of mangle rules are some

@@ -53,6 +53,8 @@ type Examiner struct {
 	Holder  func(lockFile string) (pid int)  // who holds a lock; 0: nobody
 	Proc    string                           // where the kernel tells of processes: /proc
 	Secrets string                           // the file that Getenv's secrets come from; "" for none
+
+	hide concealer // of the configurations that were read
 }
 
 // task is a part of the examination that needs no other.
@@ -70,12 +72,11 @@ func (e *Examiner) Examine(ctx context.Context) []Check {
 	var checks []Check
 	var tasks []task
 	var subjects []*subject
-	var hide concealer
 	for _, path := range e.Configs {
 		s, found := e.load(path)
 		checks = append(checks, found...)
 		if s != nil {
-			hide.add(s.secret())
+			e.hide.add(s.secret())
 			subjects = append(subjects, s)
 			tasks = append(tasks, e.tasksOf(s)...)
 		}
@@ -95,7 +96,7 @@ func (e *Examiner) Examine(ctx context.Context) []Check {
 	order[system] = len(order)
 	slices.SortStableFunc(checks, func(a, b Check) int { return order[a.About] - order[b.About] })
 	for i := range checks {
-		checks[i] = hide.check(checks[i])
+		checks[i] = e.hide.check(checks[i])
 	}
 	return checks
 }
@@ -151,20 +152,29 @@ func Count(checks []Check, s Status) (n int) {
 }
 
 // concealer takes secrets out of what is shown, should anything repeat one.
-type concealer struct{ secrets []string }
+type concealer struct {
+	foreign cycle.Concealer // out of what others say: all of them
+	mixed   cycle.Concealer // out of checks, which are in our words: those that could not be one of these
+}
 
 func (h *concealer) add(s cycle.Secret) {
-	if text := s.Reveal(); len(text) >= 4 && !slices.Contains(h.secrets, text) { // a shorter one is in half of all words
-		h.secrets = append(h.secrets, text)
+	h.foreign.Add(s)
+	if !s.Ordinary() {
+		h.mixed.Add(s)
 	}
 }
 
 func (h *concealer) check(c Check) Check {
-	for _, s := range h.secrets {
-		hidden := cycle.Secret(s).String()
-		c.Found, c.Todo = strings.ReplaceAll(c.Found, s, hidden), strings.ReplaceAll(c.Todo, s, hidden)
-	}
+	c.Found, c.Todo = h.mixed.Hide(c.Found), h.mixed.Hide(c.Todo)
 	return c
+}
+
+// name returns a name of another's, or that a secret is in it.
+func (h *concealer) name(text string) string {
+	if h.foreign.Hide(text) != text {
+		return cycle.Secret(text).String()
+	}
+	return text
 }
 
 // findings turns what the loader found into checks.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"wanctl/cycle"
+	"wanctl/cycle/routeros"
 	"wanctl/store"
 )
 
@@ -329,5 +331,34 @@ func TestNoSecretIsInAnyCheck(t *testing.T) {
 	c := hide.check(Check{Fail, "a", "b", "said planted-one, abc", "type planted-one"})
 	if strings.Contains(c.Found+c.Todo, "planted-one") || !strings.Contains(c.Found, "abc") {
 		t.Errorf("%+v", c)
+	}
+	if got := hide.name("a planted-one"); got != "(secret)" {
+		t.Errorf("a name was shown as %q", got)
+	}
+}
+
+// TestASecretThatIsAWordOfOursIsNotMarked: replaced, it could be told from what is
+// around it.
+func TestASecretThatIsAWordOfOursIsNotMarked(t *testing.T) {
+	t.Parallel()
+	c := Check{Fail, "wan1", "login", "login refused: invalid user name or password (6)", "check user wanctl and its password; router.password"}
+	for _, secret := range []cycle.Secret{"pass", "password", "login", "refused", "router", "wanctl", "user", "router.password", "Password"} {
+		var hide concealer
+		hide.add(secret)
+		if diff := cmp.Diff(c, hide.check(c)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", secret.Reveal(), diff)
+		}
+		s := &subject{router: routeros.Config{Password: secret}}
+		if got := s.listed([]string{"x", "my " + secret.Reveal() + "s"}); got != "there are: x, (secret)" {
+			t.Errorf("%s: %s", secret.Reveal(), got)
+		}
+		e := &Examiner{hide: hide, Proc: t.TempDir()}
+		command := "/usr/bin/thing\x00--with\x00" + secret.Reveal() + "\x00"
+		if err := errors.Join(os.Mkdir(filepath.Join(e.Proc, "7"), 0o700), os.WriteFile(filepath.Join(e.Proc, "7", "cmdline"), []byte(command), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.command(7); got != "/usr/bin/thing ..." {
+			t.Errorf("%s: %s", secret.Reveal(), got)
+		}
 	}
 }

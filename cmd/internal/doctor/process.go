@@ -35,13 +35,17 @@ func IsPython(proc string, pid int) (yes, known bool) {
 	}), true
 }
 
-// command returns what a process was started as, in a line to show.
+// command returns what a process was started as, in a line to show: where a secret may
+// be in it, its program alone.
 func (e *Examiner) command(pid int) string {
 	args, _ := arguments(e.Proc, pid)
 	if len(args) == 0 {
 		return "a command that cannot be read"
 	}
 	line := strings.Join(strings.FieldsFunc(strings.Join(args, " "), func(r rune) bool { return r < ' ' }), " ")
+	if e.hide.foreign.Hide(line) != line {
+		line = args[0] + " ..."
+	}
 	if len(line) > 120 {
 		line = line[:120] + "..."
 	}

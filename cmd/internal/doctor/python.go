@@ -47,13 +47,11 @@ func (e *Examiner) FromPython() (m Move, err error) {
 	if len(paths) == 0 {
 		return m, fmt.Errorf("no configuration in %s: name them with --config", pythonConfigs)
 	}
-	var hide concealer
 	var subjects []*subject
 	for _, path := range paths {
 		s, checks := e.readPython(path)
 		m.Checks = append(m.Checks, checks...)
 		if s != nil {
-			hide.add(s.secret())
 			subjects = append(subjects, s)
 		}
 	}
@@ -69,7 +67,7 @@ func (e *Examiner) FromPython() (m Move, err error) {
 		m.Checks = append(m.Checks, Check{OK, system, "running", "nothing of the Python program runs, and no unit of it is there", ""})
 	}
 	for i := range m.Checks {
-		m.Checks[i] = hide.check(m.Checks[i])
+		m.Checks[i] = e.hide.check(m.Checks[i])
 	}
 	m.Steps = steps(subjects, units)
 	return m, nil
@@ -107,6 +105,7 @@ func (e *Examiner) readPython(path string) (s *subject, checks []Check) {
 		return nil, append(checks, findings(about, found.Errors())...)
 	}
 	s.lacks(found)
+	e.hide.add(s.secret())
 	about = s.name
 	say(OK, "configuration", string(daemon)+", read as it is: "+path, "")
 	for _, f := range found.Warnings() {

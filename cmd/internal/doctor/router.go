@@ -212,8 +212,13 @@ func (s *subject) rights(ctx context.Context, client *routeros.Client) []Check {
 // mostListed bounds how many names of what is there are shown.
 const mostListed = 12
 
-// listed joins names, the first mostListed of them.
-func listed(names []string) string {
+// listed joins names that the router told, the first mostListed of them.
+func (s *subject) listed(names []string) string {
+	var hide concealer
+	hide.add(s.router.Password)
+	for i, name := range names {
+		names[i] = hide.name(name)
+	}
 	switch n := len(names); {
 	case n == 0:
 		return "there is none"
@@ -246,7 +251,7 @@ func (s *subject) queuesFound(ctx context.Context, client *routeros.Client) (che
 		i := slices.Index(names, name)
 		switch {
 		case i < 0:
-			checks = append(checks, Check{Fail, s.name, what, "not in the router's queue tree; " + listed(names), "name one of these in the configuration, or add it: /queue tree add name=" + name})
+			checks = append(checks, Check{Fail, s.name, what, "not in the router's queue tree; " + s.listed(slices.Clone(names)), "name one of these in the configuration, or add it: /queue tree add name=" + name})
 		case queues[i].Disabled:
 			checks = append(checks, Check{Warn, s.name, what, "is disabled: its limit does nothing", "on the router: /queue tree enable " + name})
 		default:
@@ -303,7 +308,7 @@ func (s *subject) ruleFound(ctx context.Context, client *routeros.Client) Check 
 	switch len(found) {
 	case 0:
 		return Check{
-			Fail, s.name, what, fmt.Sprintf("no mangle rule has the comment %q; %s", s.rule, listed(comments)),
+			Fail, s.name, what, fmt.Sprintf("no mangle rule has the comment %q; %s", s.rule, s.listed(comments)),
 			"put the comment of the right one into mangle_rule.comment, or add the rule, disabled",
 		}
 	case 1:
