@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"testing"
 	"time"
 
@@ -146,5 +147,87 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 				t.Errorf("found %v, %v", wrong, err)
 			}
 		})
+	}
+}
+
+// TestAReflectorThatWasNotAskedHasLostNoEcho: a log that tells of one reflector a
+// cycle, as cake-autorate's does, and of all of them at times.
+func TestAReflectorThatWasNotAskedHasLostNoEcho(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	run := newSampler("wan1", at0).Info
+	run.Source, run.Sequential = "a", true
+	run.Reflectors = []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"}
+	const n = 3000
+	want := map[string][2]int64{} // echoes and lost ones
+	whole := 0
+	cycles := func(yield func(*cycle.Cycle, error) bool) {
+		for i := range n {
+			c := &cycle.Cycle{Run: run, Seq: int64(i + 1), Start: at0.Add(time.Duration(i) * 200 * time.Millisecond), Total: 20 * time.Millisecond}
+			asked := run.Reflectors[i%6 : i%6+1]
+			if i%500 == 499 {
+				asked = run.Reflectors
+				whole++
+			}
+			for j, target := range asked {
+				s := cycle.Span{
+					Label: run.Daemon.Label(cycle.Probe), Part: cycle.Probe, Target: target,
+					Offset: time.Millisecond, Duration: time.Duration(i+10) * time.Microsecond,
+				}
+				w := want[target]
+				if w[0]++; (i+j)%100 == 42 {
+					s.Outcome = cycle.TimedOut
+					w[1]++
+				}
+				want[target] = w
+				c.Spans = append(c.Spans, s)
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+	if _, err := Import(t.Context(), cfg, cycles, nil); err != nil {
+		t.Fatal(err)
+	}
+	r := reading(t, cfg.Path)
+	if wrong, err := r.Check(t.Context(), nil); err != nil || len(wrong) > 0 {
+		t.Errorf("check: %v, %v", wrong, err)
+	}
+	rows, minutes, seen := map[string][2]int64{}, map[string][2]int64{}, map[string][2]int64{}
+	for _, c := range cyclesOf(t, r) {
+		for _, s := range c.Spans {
+			v := rows[s.Target]
+			if v[0]++; s.Outcome != cycle.OK {
+				v[1]++
+			}
+			rows[s.Target] = v
+		}
+	}
+	for _, v := range rollupsOf(t, r) {
+		if v.Label.Part() == cycle.Probe {
+			m := minutes[v.Target]
+			minutes[v.Target] = [2]int64{m[0] + v.Count + v.Failed, m[1] + v.Failed}
+		}
+	}
+	err := r.query(t.Context(), `SELECT target, count(*) FROM spans WHERE label = 'autorate_probe' GROUP BY target`, func(s *stmt) bool {
+		seen[s.colText(0)] = [2]int64{s.colInt(1) + want[s.colText(0)][1], want[s.colText(0)][1]} // the view has no lost ones
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, got := range map[string]map[string][2]int64{"cycles": rows, "minutes": minutes, "the view": seen} {
+		if !maps.Equal(got, want) {
+			t.Errorf("%s tell of %v, want %v", what, got, want)
+		}
+	}
+	if err := r.query(t.Context(), "SELECT count(probes) FROM cycle", func(s *stmt) bool {
+		if s.colInt(0) != int64(whole) {
+			t.Errorf("%d cycles have the column, want %d", s.colInt(0), whole)
+		}
+		return true
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

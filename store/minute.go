@@ -79,9 +79,7 @@ func (m *minutes) add(f *flat, c *cycle.Cycle) {
 		}
 	}
 	for i, us := range f.probes {
-		if us != noEcho {
-			m.echo(m.at(unit, series{r.loop, r.parts[cycle.Probe], r.targets[i]}), us, us == lostEcho)
-		}
+		m.echo(m.at(unit, series{r.loop, r.parts[cycle.Probe], r.targets[i]}), us, us == lostEcho)
 	}
 	for _, o := range f.others {
 		v := m.at(unit, series{r.loop, o.label, o.target})

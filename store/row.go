@@ -22,7 +22,7 @@ type flat struct {
 	start    int64 // us since 1970
 	us       [cycle.NumParts]int64
 	outcomes [cycle.NumParts]cycle.Outcome
-	probes   []int64 // by reflector; lost or unknown below 0
+	probes   []int64 // by reflector, lost below 0; none unless each was asked
 	others   []other
 	text     []byte // of probes
 }
@@ -35,7 +35,7 @@ type other struct {
 
 const (
 	lostEcho = -1
-	noEcho   = -2
+	noEcho   = -2 // yet
 )
 
 // set makes f the row of c.
@@ -62,11 +62,38 @@ func (f *flat) set(r *run, c *cycle.Cycle, n *names) error {
 		if err != nil {
 			return err
 		}
-		f.others = append(f.others, other{
-			label: label, target: target, offset: s.Offset.Microseconds(), us: s.Duration.Microseconds(), outcome: s.Outcome,
-		})
+		f.other(label, target, s)
+	}
+	if slices.Contains(f.probes, noEcho) {
+		f.scatter(c)
 	}
 	return nil
+}
+
+func (f *flat) other(label, target int64, s *cycle.Span) {
+	f.others = append(f.others, other{
+		label: label, target: target, offset: s.Offset.Microseconds(), us: s.Duration.Microseconds(), outcome: s.Outcome,
+	})
+}
+
+// scatter makes the echoes in the reflectors' places spans like others. It is for
+// a cycle that did not ask all of them, as in logs that tell of one at a time: in
+// the column one that was not asked would look like one that did not answer.
+func (f *flat) scatter(c *cycle.Cycle) {
+	for i := range c.Spans {
+		s := &c.Spans[i]
+		if s.Part != cycle.Probe {
+			continue
+		}
+		for j, r := range f.run.Reflectors {
+			if r == s.Target && f.probes[j] != noEcho {
+				f.probes[j] = noEcho
+				f.other(f.run.parts[cycle.Probe], f.run.targets[j], s)
+				break
+			}
+		}
+	}
+	f.probes = f.probes[:0]
 }
 
 // probe puts an echo in its reflector's place and tells whether it has one.
