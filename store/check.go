@@ -39,29 +39,26 @@ const maxFindings = 20
 
 // crossCheck compares minutes with the cycles they are made of.
 func (r *Reader) crossCheck(ctx context.Context, progress func(done, all int64), report func(string, ...any) bool) error {
-	var first, last int64
+	var first, last, oldest int64
+	var any, cycles bool
 	err := r.use(ctx, func(c *conn) (err error) {
-		if first, err = c.number("SELECT minute FROM minute ORDER BY id LIMIT 1"); err != nil {
+		if first, any, err = c.find("SELECT minute FROM minute ORDER BY id LIMIT 1"); err != nil {
 			return err
 		}
-		last, err = c.number("SELECT minute FROM minute ORDER BY id DESC LIMIT 1")
+		if last, _, err = c.find("SELECT minute FROM minute ORDER BY id DESC LIMIT 1"); err != nil {
+			return err
+		}
+		oldest, cycles, err = c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
 		return err
 	})
-	if err != nil || first == 0 {
-		return err
-	}
-	oldest := int64(0)
-	if err := r.query(ctx, "SELECT start_us FROM cycle ORDER BY start_us LIMIT 1", func(s *stmt) bool {
-		oldest = s.colInt(0)
-		return false
-	}); err != nil {
+	if err != nil || !any {
 		return err
 	}
 	// The oldest cycle's minute may have lost others already, and the newest
 	// may be written just now.
 	for m := first; m <= last; {
 		w := cycle.Window{Since: time.Unix(m*60, 0).UTC(), Until: time.Unix(m*60+60, 0).UTC()}
-		whole := oldest > 0 && m > oldest/minuteUS && m < last
+		whole := cycles && m > oldest/minuteUS && m < last
 		if ok, err := r.checkMinute(ctx, w, whole, report); err != nil || !ok {
 			return err
 		}
@@ -80,15 +77,15 @@ func (r *Reader) crossCheck(ctx context.Context, progress func(done, all int64),
 func (r *Reader) minuteAfter(ctx context.Context, m, last int64) (next int64, err error) {
 	next = last + 1
 	err = r.use(ctx, func(c *conn) error {
-		row, err := c.number("SELECT minute FROM minute WHERE id >= ? ORDER BY id LIMIT 1", series{}.key(m+1))
+		row, ok, err := c.find("SELECT minute FROM minute WHERE id >= ? ORDER BY id LIMIT 1", series{}.key(m+1))
 		if err != nil {
 			return err
 		}
-		if row > 0 {
+		if ok {
 			next = min(next, row)
 		}
-		start, err := c.number("SELECT start_us FROM cycle WHERE start_us >= ? ORDER BY start_us LIMIT 1", (m+1)*minuteUS)
-		if start > 0 {
+		start, ok, err := c.find("SELECT start_us FROM cycle WHERE start_us >= ? ORDER BY start_us LIMIT 1", (m+1)*minuteUS)
+		if ok {
 			next = min(next, start/minuteUS)
 		}
 		return err

@@ -90,8 +90,8 @@ func (h *hour) quantile(percent int) int64 {
 // mergeMinutes makes the oldest hour's minutes one hour, if it ended before a
 // moment.
 func (f *file) mergeMinutes(before int64) (bool, error) {
-	oldest, err := f.c.number("SELECT minute FROM minute ORDER BY id LIMIT 1")
-	if err != nil || oldest == 0 || (oldest/60+1)*hourUS > before {
+	oldest, ok, err := f.c.find("SELECT minute FROM minute ORDER BY id LIMIT 1")
+	if err != nil || !ok || (oldest/60+1)*hourUS > before {
 		return false, err
 	}
 	unit := oldest / 60

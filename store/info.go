@@ -55,7 +55,7 @@ func (r *Reader) Info(ctx context.Context) (i Info, err error) {
 	}
 	i.Database, i.WAL, i.Shared = sizes(r.path)
 	err = r.use(ctx, func(c *conn) error {
-		var version, pages, oldestUS, minute, hour, dropped int64
+		var version, pages int64
 		for _, q := range []struct {
 			into *int64
 			sql  string
@@ -66,20 +66,30 @@ func (r *Reader) Info(ctx context.Context) (i Info, err error) {
 			{&i.Spans, "SELECT count(*) FROM span"},
 			{&i.Minutes, "SELECT count(*) FROM minute"},
 			{&i.Hours, "SELECT count(*) FROM hour"},
-			{&oldestUS, "SELECT min(start_us) FROM cycle"},
-			{&minute, "SELECT minute FROM minute ORDER BY id LIMIT 1"},
-			{&hour, "SELECT hour FROM hour ORDER BY id LIMIT 1"},
 			{&i.Dropped, `SELECT sum(count) FROM "drop"`},
-			{&dropped, `SELECT max(at_us) FROM "drop"`},
 		} {
 			if *q.into, err = c.number(q.sql); err != nil {
 				return err
 			}
 		}
 		i.Version, i.Free = int(version), pages*pageSize
-		i.CyclesSince, i.DroppedLast = moment(oldestUS), moment(dropped)
-		for _, us := range []int64{oldestUS, minute * minuteUS, hour * hourUS} {
-			if t := moment(us); !t.IsZero() && (i.Since.IsZero() || t.Before(i.Since)) {
+		var minute, hour time.Time
+		for _, q := range []struct {
+			into *time.Time
+			unit int64 // us
+			sql  string
+		}{
+			{&i.CyclesSince, 1, "SELECT min(start_us) FROM cycle"},
+			{&minute, minuteUS, "SELECT minute FROM minute ORDER BY id LIMIT 1"},
+			{&hour, hourUS, "SELECT hour FROM hour ORDER BY id LIMIT 1"},
+			{&i.DroppedLast, 1, `SELECT max(at_us) FROM "drop"`},
+		} {
+			if *q.into, err = c.moment(q.unit, q.sql); err != nil {
+				return err
+			}
+		}
+		for _, t := range []time.Time{i.CyclesSince, minute, hour} {
+			if !t.IsZero() && (i.Since.IsZero() || t.Before(i.Since)) {
 				i.Since = t
 			}
 		}
@@ -91,12 +101,14 @@ func (r *Reader) Info(ctx context.Context) (i Info, err error) {
 	return i, err
 }
 
-// moment is the time at so many microseconds; zero for 0.
-func moment(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
+// moment returns the time that a query gives in so many microseconds; the zero
+// time where it gives none.
+func (c *conn) moment(unit int64, sql string) (time.Time, error) {
+	v, ok, err := c.find(sql)
+	if err != nil || !ok {
+		return time.Time{}, err
 	}
-	return time.UnixMicro(us).UTC()
+	return time.UnixMicro(v * unit).UTC(), nil
 }
 
 func (i *Info) loops(c *conn) error {

@@ -243,12 +243,8 @@ func (c *conn) newest() (time.Time, error) {
 		{"SELECT minute FROM minute ORDER BY id DESC LIMIT 1", minuteUS},
 		{"SELECT hour FROM hour ORDER BY id DESC LIMIT 1", hourUS},
 	} {
-		v, err := c.number(q.sql)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if v > 0 {
-			return time.UnixMicro(v * q.unit).UTC(), nil
+		if t, err := c.moment(q.unit, q.sql); err != nil || !t.IsZero() {
+			return t, err
 		}
 	}
 	return time.Time{}, nil

@@ -97,15 +97,15 @@ func (f *file) drops(cfg *Config, now time.Time, tight bool) (did bool, err erro
 
 // dropCycles deletes some of the oldest cycles that started before a moment.
 func (f *file) dropCycles(before int64) (bool, error) {
-	oldest, err := f.c.number("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
-	if err != nil || oldest == 0 || oldest >= before {
+	oldest, ok, err := f.c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
+	if err != nil || !ok || oldest >= before {
 		return false, err
 	}
-	next, err := f.c.number("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1 OFFSET ?", trimCycles)
+	next, ok, err := f.c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1 OFFSET ?", trimCycles)
 	if err != nil {
 		return false, err
 	}
-	if next == 0 || next > before {
+	if !ok || next > before {
 		next = before
 	}
 	for _, sql := range []string{"DELETE FROM cycle WHERE start_us < ?", "DELETE FROM span WHERE cycle_us < ?"} {
@@ -118,16 +118,16 @@ func (f *file) dropCycles(before int64) (bool, error) {
 
 // dropHours deletes some of the oldest hours that ended before a moment.
 func (f *file) dropHours(before int64) (bool, error) {
-	oldest, err := f.c.number("SELECT hour FROM hour ORDER BY id LIMIT 1")
-	if err != nil || oldest == 0 || oldest >= before/hourUS {
+	oldest, ok, err := f.c.find("SELECT hour FROM hour ORDER BY id LIMIT 1")
+	if err != nil || !ok || oldest >= before/hourUS {
 		return false, err
 	}
-	key, err := f.c.number("SELECT id FROM hour ORDER BY id LIMIT 1 OFFSET ?", trimHours)
+	key, more, err := f.c.find("SELECT id FROM hour ORDER BY id LIMIT 1 OFFSET ?", trimHours)
 	if err != nil {
 		return false, err
 	}
 	limit := series{}.key(before / hourUS)
-	if key > 0 {
+	if more {
 		limit = min(limit, key)
 	}
 	_, err = f.c.number("DELETE FROM hour WHERE id < ?", limit)
@@ -136,11 +136,11 @@ func (f *file) dropHours(before int64) (bool, error) {
 
 // dropRuns deletes runs that have no cycles any more, and drops as old as hours.
 func (f *file) dropRuns(cycles, hours int64) (bool, error) {
-	oldest, err := f.c.number("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
+	oldest, ok, err := f.c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
 	if err != nil {
 		return false, err
 	}
-	if oldest == 0 || oldest > cycles {
+	if !ok || oldest > cycles {
 		oldest = cycles
 	}
 	if _, err := f.c.number("DELETE FROM run WHERE last_us < CASE source WHEN '' THEN ? ELSE ? END", oldest-tellUS, hours); err != nil {

@@ -146,20 +146,28 @@ func (c *conn) exec(sql string) error {
 	return nil
 }
 
-// number returns the one number that a query gives; 0 where it gives none.
+// number returns the one number that a query gives; 0 where it gives none. It is
+// for counts: of times and ids, see find.
 func (c *conn) number(sql string, args ...int64) (n int64, err error) {
+	n, _, err = c.find(sql, args...)
+	return n, err
+}
+
+// find returns the one number that a query gives, and whether it gives one: NULL
+// is none, and 0 is a moment like others.
+func (c *conn) find(sql string, args ...int64) (n int64, ok bool, err error) {
 	s, err := c.prepare(sql)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	defer c.forget(s)
 	for i, a := range args {
 		s.int(i+1, a)
 	}
-	if ok, err := s.step(); err != nil || !ok {
-		return 0, err
+	if ok, err := s.step(); err != nil || !ok || s.colNull(0) {
+		return 0, false, err
 	}
-	return s.colInt(0), nil
+	return s.colInt(0), true, nil
 }
 
 // words returns the first column of every row of a query.
