@@ -39,27 +39,20 @@ const maxFindings = 20
 
 // crossCheck compares minutes with the cycles they are made of.
 func (r *Reader) crossCheck(ctx context.Context, progress func(done, all int64), report func(string, ...any) bool) error {
-	var first, last, oldest int64
-	var any, cycles bool
+	var first, last int64
+	var any bool
 	err := r.use(ctx, func(c *conn) (err error) {
 		if first, any, err = c.find("SELECT minute FROM minute ORDER BY id LIMIT 1"); err != nil {
 			return err
 		}
-		if last, _, err = c.find("SELECT minute FROM minute ORDER BY id DESC LIMIT 1"); err != nil {
-			return err
-		}
-		oldest, cycles, err = c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
+		last, _, err = c.find("SELECT minute FROM minute ORDER BY id DESC LIMIT 1")
 		return err
 	})
 	if err != nil || !any {
 		return err
 	}
-	// The oldest cycle's minute may have lost others already, and the newest
-	// may be written just now.
 	for m := first; m <= last; {
-		w := cycle.Window{Since: time.Unix(m*60, 0).UTC(), Until: time.Unix(m*60+60, 0).UTC()}
-		whole := cycles && m > oldest/minuteUS && m < last
-		if ok, err := r.checkMinute(ctx, w, whole, report); err != nil || !ok {
+		if ok, err := r.checkMinute(ctx, m, report); err != nil || !ok {
 			return err
 		}
 		if progress != nil {
@@ -99,43 +92,56 @@ type tally struct {
 	us             []int64
 }
 
-// checkMinute checks one minute, against its cycles if they are all there; ok is
-// false when the report wants no more.
-func (r *Reader) checkMinute(ctx context.Context, w cycle.Window, whole bool, report func(string, ...any) bool) (ok bool, err error) {
+// checkMinute checks one minute; ok is false when the report wants no more.
+func (r *Reader) checkMinute(ctx context.Context, m int64, report func(string, ...any) bool) (ok bool, err error) {
+	err = r.use(ctx, func(c *conn) (err error) {
+		// One transaction: daemons may be adding to the minute, and dropping its
+		// cycles.
+		if err := c.exec("BEGIN"); err != nil {
+			return err
+		}
+		defer c.rollback()
+		ok, err = r.compare(c, m, report)
+		return err
+	})
+	return ok, err
+}
+
+// compare checks a minute against its cycles if they are all there.
+func (r *Reader) compare(c *conn, m int64, report func(string, ...any) bool) (ok bool, err error) {
+	w := cycle.Window{Since: time.Unix(m*60, 0).UTC(), Until: time.Unix(m*60+60, 0).UTC()}
+	oldest, whole, err := c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
+	if err != nil {
+		return false, err
+	}
+	merged, err := c.number("SELECT count(*) FROM hour WHERE id >= ? AND id < ?", series{}.key(m/60), series{}.key(m/60+1))
+	if err != nil {
+		return false, err
+	}
+	// The oldest cycle's minute may have lost others already.
+	whole = whole && m > oldest/minuteUS && merged == 0
 	want := map[cycle.Series]*tally{}
 	if whole {
-		for c, err := range r.Cycles(ctx, w) {
-			if err != nil {
-				return false, err
-			}
+		scan := cycleScan{reader: r, conn: c}
+		if err := scan.all(w, func(c *cycle.Cycle) bool {
 			count(want, c)
+			return true
+		}); err != nil {
+			return false, err
 		}
 	}
 	ok = true
+	scan := rollupScan{reader: r, conn: c, known: map[series]cycle.Series{}}
 	var us []int64
-	for v, err := range r.Rollups(ctx, w) {
-		if err != nil {
-			return false, err
-		}
-		name := fmt.Sprintf("%s %s %s %s %s", v.Start.Format("2006-01-02 15:04"), v.Daemon, v.WAN, v.Label, v.Target)
-		if us, err = v.Dist.Append(us[:0]); err != nil {
-			ok = report("%s: its durations cannot be read: %v", name, err)
-		} else if wrong := misfit(v, us); wrong != "" {
-			ok = report("%s: %s", name, wrong)
-		} else if t := want[v.Series]; whole {
-			if t == nil {
-				t = &tally{}
-			}
-			slices.Sort(t.us)
-			if !slices.Equal(t.us, us) || t.failed != v.Failed || t.missed != v.Missed {
-				ok = report("%s: %d timings (%d failed, %d missed) in the minute, %d (%d, %d) in its cycles", name,
-					len(us), v.Failed, v.Missed, len(t.us), t.failed, t.missed)
-			}
-		}
+	err = scan.all("minute", time.Minute, w, func(v *cycle.Rollup) bool {
+		var bad error
+		us, bad = v.Dist.Append(us[:0])
+		ok = compareRow(v, us, bad, want[v.Series], whole, report)
 		delete(want, v.Series)
-		if !ok {
-			return false, nil
-		}
+		return ok
+	})
+	if err != nil || !ok {
+		return false, err
 	}
 	for s, t := range want {
 		if !report("%s %s %s %s %s: no minute for %d timings in its cycles", w.Since.Format("2006-01-02 15:04"), s.Daemon, s.WAN, s.Label, s.Target, len(t.us)) {
@@ -143,6 +149,31 @@ func (r *Reader) checkMinute(ctx context.Context, w cycle.Window, whole bool, re
 		}
 	}
 	return true, nil
+}
+
+// compareRow checks a minute's row, whose durations are us or bad, for itself, and
+// if its cycles are all there against what they say; that is nil where they say
+// nothing of the series.
+func compareRow(v *cycle.Rollup, us []int64, bad error, t *tally, whole bool, report func(string, ...any) bool) (ok bool) {
+	name := fmt.Sprintf("%s %s %s %s %s", v.Start.Format("2006-01-02 15:04"), v.Daemon, v.WAN, v.Label, v.Target)
+	if bad != nil {
+		return report("%s: its durations cannot be read: %v", name, bad)
+	}
+	if wrong := misfit(v, us); wrong != "" {
+		return report("%s: %s", name, wrong)
+	}
+	if !whole {
+		return true
+	}
+	if t == nil {
+		t = &tally{}
+	}
+	slices.Sort(t.us)
+	if !slices.Equal(t.us, us) || t.failed != v.Failed || t.missed != v.Missed {
+		return report("%s: %d timings (%d failed, %d missed) in the minute, %d (%d, %d) in its cycles", name,
+			len(us), v.Failed, v.Missed, len(t.us), t.failed, t.missed)
+	}
+	return true
 }
 
 // misfit tells where a minute's numbers are not those of its durations.

@@ -25,6 +25,10 @@ func (r *Reader) Cycles(ctx context.Context, w cycle.Window) iter.Seq2[*cycle.Cy
 	return func(yield func(*cycle.Cycle, error) bool) {
 		stopped := false
 		err := r.use(ctx, func(c *conn) error {
+			if err := c.exec("BEGIN"); err != nil {
+				return err
+			}
+			defer c.rollback()
 			scan := cycleScan{reader: r, conn: c}
 			return scan.all(w, func(c *cycle.Cycle) bool {
 				stopped = !yield(c, nil)
@@ -49,13 +53,9 @@ type cycleScan struct {
 	runID  int64
 }
 
-// all calls each for every cycle in the window, until it returns false.
+// all calls each for every cycle in the window, until it returns false. It is
+// called in a transaction, so that both statements see the same file.
 func (s *cycleScan) all(w cycle.Window, each func(*cycle.Cycle) bool) (err error) {
-	// One transaction, so that both statements see the same file.
-	if err := s.conn.exec("BEGIN"); err != nil {
-		return err
-	}
-	defer s.conn.rollback()
 	if s.rows, err = s.conn.prepare(selectCycles); err != nil {
 		return err
 	}

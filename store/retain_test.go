@@ -228,3 +228,35 @@ func TestRunsAreDroppedWithTheirLastCycles(t *testing.T) {
 		t.Errorf("%d runs are left, want the one with cycles", n)
 	}
 }
+
+// TestCheckBesideRetention: a daemon drops cycles while the file is checked, which
+// takes a while.
+func TestCheckBesideRetention(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	w := NewWriter(cfg, nil)
+	defer w.close()
+	s := newSampler("wan1", at0)
+	s.Info.Budget = time.Second
+	fill(t, w, s, 3600)
+	looked := 0
+	wrong, err := reading(t, cfg.Path).Check(t.Context(), func(done, all int64) {
+		if looked++; looked == 30 { // minutes whose cycles are there
+			if did, err := w.file.mergeMinutes(at0.Add(time.Hour).UnixMicro()); err != nil || !did {
+				t.Errorf("merged %v, %v", did, err)
+			}
+		}
+		// The cycles go from just above the minute that was looked at last, and
+		// the newest minute grows.
+		w.Record(s.Next())
+		if err := w.flush(); err != nil {
+			t.Error(err)
+		}
+		if _, err := w.file.dropCycles(at0.Add(time.Duration(done)*time.Minute + 90*time.Second).UnixMicro()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil || len(wrong) > 0 || looked < 30 {
+		t.Errorf("after %d minutes: %q, %v", looked, wrong, err)
+	}
+}
