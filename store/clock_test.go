@@ -142,3 +142,56 @@ func TestTheNextFlushIsNeverFurtherThanTheInterval(t *testing.T) {
 		}
 	}
 }
+
+// TestAClockThatIsBehindCostsNoHours: a machine without a clock of its own boots in
+// 1970, with a file at its bound; a moment later its clock is put right.
+func TestAClockThatIsBehindCostsNoHours(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much to write for one goroutine")
+	}
+	t.Parallel()
+	now := time.Now()
+	at := func(after, step time.Duration) func() time.Time {
+		return func() time.Time { return stepWall(now.Add(after), step) }
+	}
+	left := func(behind time.Duration) (cycles, hours, oldest int64) {
+		cfg := testConfig(t)
+		cfg.MaxSize = 6 * mib
+		w := NewWriter(cfg, nil)
+		w.now = at(0, 0)
+		slow := newSampler("wan1", now.Add(-62*time.Hour))
+		slow.Info.Budget = 10 * time.Second
+		fill(t, w, slow, 60*360)
+		for did, err := true, error(nil); did; {
+			if did, err = w.file.mergeMinutes(now.Add(-2 * time.Hour).UnixMicro()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fill(t, w, newSampler("wan1", now.Add(-2*time.Hour)), 2*72_000)
+		w.close()
+
+		w = NewWriter(cfg, nil)
+		defer w.close()
+		w.now = at(0, -behind)
+		fill(t, w, newSampler("wan1", w.now()), 3600)
+		again := newSampler("wan1", now.Add(3*time.Minute)) // with the clock put right
+		for minute := range 30 {
+			w.now = at(time.Duration(4+minute)*time.Minute, 0)
+			fill(t, w, again, 1200)
+		}
+		oldest, err := w.file.c.number("SELECT hour FROM hour WHERE hour > 0 ORDER BY id LIMIT 1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong, err := reading(t, cfg.Path).Check(t.Context(), nil); err != nil || len(wrong) > 0 {
+			t.Errorf("%v behind: check: %v, %v", behind, wrong, err)
+		}
+		return rowsOf(t, w, "cycle"), rowsOf(t, w, "hour"), oldest
+	}
+	cycles, hours, oldest := left(0)
+	c, h, o := left(now.Sub(time.Unix(180, 0)))
+	t.Logf("%d cycles and %d hours since %d; with a clock behind %d and %d since %d", cycles, hours, oldest, c, h, o)
+	if h < hours || o > oldest || c < 5*60*20 {
+		t.Errorf("a clock that was behind leaves %d cycles and %d rows of hours since %d, a good one %d and %d since %d", c, h, o, cycles, hours, oldest)
+	}
+}

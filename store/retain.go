@@ -62,15 +62,10 @@ func spare(maxSize int64) time.Duration {
 }
 
 // drops takes one step: what is past its time; or, where space is tight, the
-// oldest cycles but for the spare ones, then the oldest minutes, then the oldest
-// hours, then the spare cycles.
+// oldest cycles but for the spare ones, then the oldest minutes but for the hour
+// under way, then the oldest hours, then the spare cycles.
 func (f *file) drops(cfg *Config, now time.Time, tight bool) (did bool, err error) {
 	before := func(d time.Duration) int64 { return now.Add(-d).UnixMicro() }
-	// Cycles of the future, from when the clock was wrong, are not the newest.
-	newest, err := f.c.number("SELECT max(start_us) FROM cycle WHERE start_us <= ?", now.UnixMicro())
-	if err != nil {
-		return false, err
-	}
 	steps := []func() (bool, error){
 		func() (bool, error) { return f.dropCycles(before(cfg.KeepCycles)) },
 		func() (bool, error) { return f.mergeMinutes(before(cfg.KeepMinutes)) },
@@ -79,10 +74,18 @@ func (f *file) drops(cfg *Config, now time.Time, tight bool) (did bool, err erro
 	}
 	if tight {
 		const always = 1<<63 - 1
+		end, err := f.end(now.UnixMicro())
+		if err != nil {
+			return false, err
+		}
+		newest, err := f.c.number("SELECT max(start_us) FROM cycle WHERE start_us <= ?", end)
+		if err != nil {
+			return false, err
+		}
 		steps = append(
 			steps,
 			func() (bool, error) { return f.dropCycles(newest - spare(cfg.MaxSize).Microseconds()) },
-			func() (bool, error) { return f.mergeMinutes(now.Truncate(time.Hour).UnixMicro()) },
+			func() (bool, error) { return f.mergeMinutes(end / hourUS * hourUS) },
 			func() (bool, error) { return f.dropHours(always) },
 			func() (bool, error) { return f.dropCycles(always) },
 		)
@@ -93,6 +96,54 @@ func (f *file) drops(cfg *Config, now time.Time, tight bool) (did bool, err erro
 		}
 	}
 	return false, nil
+}
+
+// end returns the moment at which the record ends when space is tight: the present
+// as the clock has it, for what lies after that is of a clock that was ahead. But
+// where the longer part of the record lies after it, the clock is behind, as that
+// of a machine that has just booted, and the record ends with what is newest in it.
+func (f *file) end(now int64) (int64, error) {
+	next, last, ok, err := f.reach(now+1, farAway)
+	if err != nil || !ok {
+		return now, err
+	}
+	first, before, ok, err := f.reach(0, now)
+	if err != nil || ok && before-first >= last-next {
+		return now, err
+	}
+	return last, nil
+}
+
+// farAway is later than any cycle, and small enough to be a minute's key.
+const farAway = 1 << 55 // us: the year 3111
+
+// reach returns the first and the last moment on record from one to another.
+func (f *file) reach(since, until int64) (first, last int64, ok bool, err error) {
+	for _, table := range []struct {
+		id, name   string
+		unit, keys int64 // us, and row ids of so much time
+	}{{"start_us", "cycle", 1, 1}, {"id", "minute", minuteUS, 1 << timeShift}, {"id", "hour", hourUS, 1 << timeShift}} {
+		from := (since + table.unit - 1) / table.unit * table.keys
+		to := (until/table.unit + 1) * table.keys
+		where := fmt.Sprintf("SELECT %s FROM %s WHERE %[1]s >= ? AND %[1]s < ? ORDER BY %[1]s", table.id, table.name)
+		low, some, err := f.c.find(where+" LIMIT 1", from, to)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		if !some {
+			continue
+		}
+		high, _, err := f.c.find(where+" DESC LIMIT 1", from, to)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		low, high = low/table.keys*table.unit, high/table.keys*table.unit
+		if !ok {
+			first, last, ok = low, high, true
+		}
+		first, last = min(first, low), max(last, high)
+	}
+	return first, last, ok, nil
 }
 
 // dropCycles deletes some of the oldest cycles that started before a moment.
