@@ -185,7 +185,9 @@ func (f *file) dropHours(before int64) (bool, error) {
 	return true, err
 }
 
-// dropRuns deletes runs that have no cycles any more, and drops as old as hours.
+// dropRuns deletes runs that have no cycles any more, and drops as old as hours. The
+// newest run stays: SQLite would give its id to another, and readers keep runs by
+// their ids.
 func (f *file) dropRuns(cycles, hours int64) (bool, error) {
 	oldest, ok, err := f.c.find("SELECT start_us FROM cycle ORDER BY start_us LIMIT 1")
 	if err != nil {
@@ -194,7 +196,7 @@ func (f *file) dropRuns(cycles, hours int64) (bool, error) {
 	if !ok || oldest > cycles {
 		oldest = cycles
 	}
-	if _, err := f.c.number("DELETE FROM run WHERE last_us < CASE source WHEN '' THEN ? ELSE ? END", oldest-tellUS, hours); err != nil {
+	if _, err := f.c.number("DELETE FROM run WHERE last_us < CASE source WHEN '' THEN ? ELSE ? END AND id < (SELECT max(id) FROM run)", oldest-tellUS, hours); err != nil {
 		return false, err
 	}
 	_, err = f.c.number(`DELETE FROM "drop" WHERE at_us < ?`, hours)

@@ -260,3 +260,34 @@ func TestCheckBesideRetention(t *testing.T) {
 		t.Errorf("after %d minutes: %q, %v", looked, wrong, err)
 	}
 }
+
+// TestTheIdOfARunIsNotUsedAgain: a reader keeps runs by their ids.
+func TestTheIdOfARunIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.KeepCycles = time.Hour
+	w := NewWriter(cfg, nil)
+	defer w.close()
+	now := time.Now()
+	r := (*Reader)(nil)
+	for i, wan := range []string{"wan1", "wan2", "wan3"} {
+		fill(t, w, newSampler(wan, now.Add(time.Duration(i-30)*time.Hour)), 10)
+		if r == nil {
+			r = reading(t, cfg.Path)
+		}
+		for _, c := range cyclesOf(t, r) {
+			if c.Run.WAN != wan {
+				t.Errorf("a cycle of %s is told of as one of %s", wan, c.Run.WAN)
+			}
+		}
+		for range 2 { // cycles, then the runs
+			w.retain.next = time.Time{}
+			if err := w.flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c, n := rowsOf(t, w, "cycle"), rowsOf(t, w, "run"); c != 0 || n != 1 {
+			t.Errorf("%d cycles and %d runs are left", c, n)
+		}
+	}
+}
