@@ -42,7 +42,7 @@ func (w *Writer) guarded() (err error) {
 		w.file.close()
 		w.file = nil
 	}
-	return err
+	return blame(w.cfg.Path, err)
 }
 
 // write writes all that waits, in transactions of bounded size.

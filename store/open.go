@@ -106,16 +106,28 @@ func (c *conn) migrate(path string) error {
 
 // openForReading opens the file without ever writing to it.
 func openForReading(path string) (*conn, error) {
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return nil, err
+	}
+	if aGuest(path, info) {
+		return dialAsItLies(path, info)
 	}
 	c, err := dialForReading(path, "")
 	if is(err, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) {
 		// Reading beside a writer needs its shared memory. Where that cannot be
 		// made, and no WAL tells of a writer, the file can be read as it lies.
 		if wal, e := os.Stat(path + "-wal"); e != nil || wal.Size() == 0 {
-			c, err = dialForReading(path, immutableURI)
+			c, err = dialAsItLies(path, info)
 		}
+	}
+	return c, err
+}
+
+func dialAsItLies(path string, info os.FileInfo) (*conn, error) {
+	c, err := dialForReading(path, immutableURI)
+	if err == nil {
+		c.lies = &lies{path, info}
 	}
 	return c, err
 }

@@ -71,11 +71,12 @@ func (r *Reader) take(ctx context.Context) (c *conn, stop func() bool, err error
 	return c, context.AfterFunc(ctx, c.interrupt), nil
 }
 
-// put gives a connection back.
+// put gives a connection back. One that reads the file as it lies is of no use any
+// more: a daemon may begin to write.
 func (r *Reader) put(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || len(r.idle) >= maxIdle {
+	if r.closed || len(r.idle) >= maxIdle || c.lies != nil {
 		c.close()
 		return
 	}
@@ -92,6 +93,11 @@ func (r *Reader) use(ctx context.Context, f func(c *conn) error) error {
 		return err
 	}
 	err = f(c)
+	if c.lies != nil {
+		if moved := c.lies.still(); moved != nil {
+			err = moved // also of what looked broken
+		}
+	}
 	if stop() && err == nil {
 		r.put(c)
 		return nil

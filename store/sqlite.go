@@ -36,6 +36,7 @@ type conn struct {
 	db    uintptr
 	stmts []*stmt // to be finalized
 	spare []*stmt // of those, what was done with and may be asked for again
+	lies  *lies   // where the file is read as it lies
 
 	mu   sync.Mutex // held by interrupt and close
 	gone bool
