@@ -61,7 +61,7 @@ func attribute(c *cycle.Cycle, u *usual) Cause {
 		if critical[p] <= 0 {
 			continue
 		}
-		if over := cycle.FromMicros(critical[p]) - u.p50[p]; over > most {
+		if over := cycle.FromMicros(critical[p]) - u.all[p]; over > most {
 			worst, most = p, over
 		}
 	}

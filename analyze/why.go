@@ -20,7 +20,7 @@ type Explained struct {
 type Unusual struct {
 	Part     cycle.Part // Other stands for what lies between the parts
 	Duration time.Duration
-	P50, P99 time.Duration // of the label in the window; 0 for the rest's p99
+	P50, P99 time.Duration // of the label in the window; of the rest 0 where it is not known: its p99, and its p50 where few cycles were read
 	Beyond   bool          // longer than 99 of 100, or than anything if they are few
 }
 
@@ -59,6 +59,7 @@ func Why(ctx context.Context, w cycle.Window, q Question, o Options, sources ...
 		usual[loopKey{l.Daemon, l.WAN}] = usualOf(l)
 	}
 	counts := map[Cause]int64{}
+	rests := map[loopKey]*Distribution{}
 	found := map[loopKey]*cycle.Cycle{} // with At
 	for c, err := range Cycles(ctx, w, o, sources...) {
 		if err != nil {
@@ -67,6 +68,9 @@ func Why(ctx context.Context, w cycle.Window, q Question, o Options, sources ...
 		u := usual[loopKey{c.Run.Daemon, c.Run.WAN}]
 		if u == nil {
 			continue // recorded since the analysis
+		}
+		if err := addRest(rests, c); err != nil {
+			return nil, err
 		}
 		if c.Overrun() {
 			y.Overruns++
@@ -84,9 +88,38 @@ func Why(ctx context.Context, w cycle.Window, q Question, o Options, sources ...
 		}
 	}
 	slices.SortStableFunc(y.Cycles, slowerFirst)
+	y.restsUsual(rests)
 	y.tally(counts)
 	return y, nil
 }
+
+// addRest counts what lies between the parts of a cycle.
+func addRest(rests map[loopKey]*Distribution, c *cycle.Cycle) error {
+	k := loopKey{c.Run.Daemon, c.Run.WAN}
+	if rests[k] == nil {
+		rests[k] = new(Distribution)
+	}
+	us := c.Micros()
+	_, rest := cycle.Critical(&us, c.Run.Sequential)
+	return rests[k].Add(rest)
+}
+
+// restsUsual puts the median of the rests beside those of the cycles kept.
+func (y *Whys) restsUsual(rests map[loopKey]*Distribution) {
+	for i := range y.Cycles {
+		e := &y.Cycles[i]
+		for j := range e.Parts {
+			if p := &e.Parts[j]; p.Part == cycle.Other {
+				p.P50 = rests[loopKey{e.Cycle.Run.Daemon, e.Cycle.Run.WAN}].Quantile(500)
+				p.Beyond = restBeyond(p.Duration, p.P50)
+			}
+		}
+	}
+}
+
+// restBeyond tells whether so much between the parts is unusual. Nothing is kept of
+// its p99.
+func restBeyond(d, usual time.Duration) bool { return d > 10*usual && d > time.Millisecond }
 
 func slowerFirst(a, b Explained) int {
 	return cmp.Or(cmp.Compare(b.Cycle.Total, a.Cycle.Total), a.Cycle.Start.Compare(b.Cycle.Start), cmp.Compare(a.Cycle.Run.Daemon, b.Cycle.Run.Daemon))
@@ -135,9 +168,10 @@ func (y *Whys) tally(counts map[Cause]int64) {
 
 // usual is what is usual for a loop.
 type usual struct {
-	p50, p99, max [cycle.NumParts]time.Duration
+	p50, p99, max [cycle.NumParts]time.Duration // of the cycles in which the part ran
+	all           [cycle.NumParts]time.Duration // the median of all cycles, 0 being that of one without the part
 	few           [cycle.NumParts]bool
-	rest          time.Duration // between the parts
+	rest          time.Duration // between the parts, more or less: nothing is kept of it
 	echo          map[string]time.Duration
 }
 
@@ -152,14 +186,26 @@ func usualOf(l *Loop) *usual {
 			continue
 		}
 		u.p50[s.Part], u.p99[s.Part], u.max[s.Part], u.few[s.Part] = s.P50.Value, s.P99.Value, s.Max, s.P99.Thin
+		u.all[s.Part] = medianOfAll(s, l.Cycles)
 	}
 	// Not the mean: a single pause of the process would make pauses usual.
-	u.rest = u.p50[cycle.Total] - max(u.p50[cycle.RTT], u.p50[cycle.CAKE], u.p50[cycle.Rule]) - u.p50[cycle.Adjust]
-	if update := l.Span(cycle.Update); update != nil && update.Count*2 > l.Cycles {
-		u.rest -= u.p50[cycle.Update]
-	}
+	u.rest = u.all[cycle.Total] - max(u.all[cycle.RTT], u.all[cycle.CAKE], u.all[cycle.Rule]) - u.all[cycle.Adjust] - u.all[cycle.Update]
 	u.rest = max(u.rest, 0)
 	return u
+}
+
+// medianOfAll returns the median of a part over so many cycles, of which those in
+// which it did not run count as 0. A router write that one cycle in ten makes is
+// usual for a write, not for a cycle.
+func medianOfAll(s *Span, cycles int64) time.Duration {
+	without := cycles - s.Count
+	if without <= 0 {
+		return s.P50.Value
+	}
+	if at := rank(cycles, 500) - without; at > 0 {
+		return s.Dist.At(at)[0]
+	}
+	return 0
 }
 
 // explain tells what was unusual in a cycle, and what it waited for.
@@ -180,7 +226,7 @@ func explain(c *cycle.Cycle, u *usual) Explained {
 	}
 	if d := cycle.FromMicros(rest); d > 0 {
 		i := len(e.Parts) - 1 // before the total
-		e.Parts = slices.Insert(e.Parts, i, Unusual{Part: cycle.Other, Duration: d, P50: u.rest, Beyond: d > 10*u.rest && d > time.Millisecond})
+		e.Parts = slices.Insert(e.Parts, i, Unusual{Part: cycle.Other, Duration: d, Beyond: restBeyond(d, u.rest)})
 	}
 	return e
 }

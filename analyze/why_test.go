@@ -217,3 +217,67 @@ func TestTheCycleUnderWayIsFound(t *testing.T) {
 		}
 	}
 }
+
+// TestARareWriteIsNotUsual: a write that every tenth cycle makes, and that alone
+// carries it over its interval, is what each overrun waited for, however usual its
+// length is for a write.
+func TestARareWriteIsNotUsual(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(35, 35))
+	run := &cycle.Run{Daemon: cycle.Autorate, WAN: "wan1", Started: epoch, Budget: 45 * time.Millisecond, Reflectors: []string{"1.1.1.1", "8.8.8.8", "9.9.9.9"}}
+	us := func(from, to int) time.Duration { return time.Duration(from+rnd.IntN(to-from)) * time.Microsecond }
+	m := new(memory)
+	for i := range 400 {
+		d := &durations{afterEchoes: us(20, 100), cake: us(4300, 10_900), adjust: us(7, 50), pause: us(60, 110)}
+		if i%10 == 3 {
+			d.update, d.adjust = us(41_300, 41_600), us(480, 620) // the state is saved then too
+		}
+		m.cycles = append(m.cycles, d.cycle(run, i))
+	}
+	y, err := Why(t.Context(), stretch(0, time.Hour), Question{Slowest: 40}, Options{}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Tally{{Cause{Kind: LimitsSet}, 40}}; y.Overruns != 40 || !slices.Equal(y.Tally, want) {
+		t.Errorf("%d overruns: %v", y.Overruns, y.Tally)
+	}
+	for _, p := range y.Cycles[0].Parts {
+		if p.Part == cycle.Other && (p.P50 < 60*time.Microsecond || p.P50 > 110*time.Microsecond) {
+			t.Errorf("the usual rest is %v", p.P50)
+		}
+	}
+	a, line, err := Over(t.Context(), stretch(0, time.Hour), 10, Options{}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slowest, err := Slowest(t.Context(), a, line, 40, Options{}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slowest[0] {
+		if e.Cause.Kind != LimitsSet {
+			t.Errorf("cycle %d waited for %v", e.Cycle.Seq, e.Cause)
+		}
+	}
+}
+
+func TestTheMedianOfAllCycles(t *testing.T) {
+	t.Parallel()
+	part := new(tally)
+	for us := range int64(60) {
+		if err := part.value(us+1, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := Span{Summary: summarize(part)}
+	for cycles, want := range map[int64]time.Duration{
+		60:  30 * time.Microsecond, // in every cycle
+		100: 10 * time.Microsecond, // 40 zeros and 10 more
+		120: 0,                     // in half of them
+		600: 0,
+	} {
+		if got := medianOfAll(&s, cycles); got != want {
+			t.Errorf("of %d cycles: %v, want %v", cycles, got, want)
+		}
+	}
+}

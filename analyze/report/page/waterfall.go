@@ -82,7 +82,7 @@ func newCycleView(e *analyze.Explained, o *Options) cycleView {
 		case p.Part == cycle.Total:
 			b.Picture = waterfallBar(0, c.Total, c.Total, "p-total", c.Run.Budget)
 		case p.Part == cycle.Other:
-			b.Name = "rest"
+			b.Name, b.Usual = "rest", "-"
 		default:
 			b.Picture = waterfallBar(s.Offset, p.Duration, c.Total, "p-"+p.Part.String(), 0)
 			if s.Outcome != cycle.OK {

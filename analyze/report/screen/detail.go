@@ -207,7 +207,11 @@ func unusual(e *analyze.Explained) string {
 	if p.Part == cycle.Other {
 		name = "between the parts"
 	}
-	return fmt.Sprintf("%s %s ms, usually %s", name, millis(p.Duration), millis(p.P50))
+	text := name + " " + millis(p.Duration) + " ms"
+	if p.P50 > 0 {
+		text += ", usually " + millis(p.P50)
+	}
+	return text
 }
 
 // manual is the help.
