@@ -37,6 +37,15 @@ type Whys struct {
 	Overruns int64       // in the window, of the loops asked for
 	Of       int64       // how many cycles the tally is of: the overruns, else those shown
 	Tally    []Tally     // most frequent first
+	Rows     int64       // cycles of the window that are kept one by one
+	// With At, the starts of the cycles on either side of it; zero: none is kept.
+	Before, After time.Time
+}
+
+// Idle tells whether nothing ran at the moment asked for, as far as is on record: no
+// cycle was under way, and those of the window are all there, or those around it are.
+func (y *Whys) Idle() bool {
+	return len(y.Cycles) == 0 && (y.Rows >= y.Analysis.Cycles() || !y.Before.IsZero() && !y.After.IsZero())
 }
 
 // Question chooses the cycles to be explained.
@@ -65,6 +74,7 @@ func Why(ctx context.Context, w cycle.Window, q Question, o Options, sources ...
 		if err != nil {
 			return nil, err
 		}
+		y.Rows++
 		u := usual[loopKey{c.Run.Daemon, c.Run.WAN}]
 		if u == nil {
 			continue // recorded since the analysis
@@ -79,7 +89,10 @@ func Why(ctx context.Context, w cycle.Window, q Question, o Options, sources ...
 		if q.At.IsZero() {
 			y.keep(c, u, q.Slowest)
 		} else if !c.Start.After(q.At) {
+			y.Before = c.Start
 			found[loopKey{c.Run.Daemon, c.Run.WAN}] = copied(c, found[loopKey{c.Run.Daemon, c.Run.WAN}])
+		} else if y.After.IsZero() {
+			y.After = c.Start
 		}
 	}
 	for k, c := range found {

@@ -281,3 +281,35 @@ func TestTheMedianOfAllCycles(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingRanThen(t *testing.T) {
+	t.Parallel()
+	m := steered(rand.New(rand.NewPCG(36, 36)), 1200, func(int, *durations) {}) // ten minutes
+	at := func(i int) time.Time { return m.cycles[i].Start }
+	before, after := at(399), at(600)
+	m.cycles = slices.Delete(m.cycles, 400, 600)
+	last := at(len(m.cycles) - 1)
+	for name, c := range map[string]struct {
+		ask           time.Duration
+		rowsFrom      time.Time
+		minutes       time.Duration
+		idle          bool
+		before, after time.Time
+	}{
+		"between two cycles":         {ask: 4 * time.Minute, idle: true, before: before, after: after},
+		"before the first":           {ask: -time.Minute, idle: true, after: epoch},
+		"after the last":             {ask: 12 * time.Minute, idle: true, before: last},
+		"where minutes alone are":    {ask: 2 * time.Minute, rowsFrom: after, minutes: 10 * time.Minute, after: after},
+		"around rows that are there": {ask: 4 * time.Minute, rowsFrom: at(100), minutes: 10 * time.Minute, idle: true, before: before, after: after},
+		"in the midst of a cycle":    {ask: time.Minute, before: at(120), after: at(121)},
+	} {
+		m := &memory{cycles: m.cycles, rowsFrom: c.rowsFrom, minutes: epoch.Add(c.minutes)}
+		y, err := Why(t.Context(), stretch(-30*time.Minute, 30*time.Minute), Question{At: epoch.Add(c.ask)}, Options{}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if y.Idle() != c.idle || !y.Before.Equal(c.before) || !y.After.Equal(c.after) {
+			t.Errorf("%s: idle %v, before %v, after %v", name, y.Idle(), y.Before, y.After)
+		}
+	}
+}

@@ -68,6 +68,8 @@ func (p *program) why(c *cli.Context) error {
 		return rs.wrap(err)
 	case len(y.Analysis.Loops) == 0:
 		return rs.nothing(c.Context, w, o, loc)
+	case !q.At.IsZero() && y.Idle():
+		return idle(y, q.At, w, loc)
 	case len(y.Cycles) == 0 && !q.At.IsZero():
 		return fmt.Errorf("no cycle was under way at %s: cycles from %s to %s are known by their minutes at most",
 			moment(q.At, loc), moment(w.Since, loc), moment(w.Until, loc))
@@ -76,4 +78,17 @@ func (p *program) why(c *cli.Context) error {
 			moment(w.Since, loc), moment(w.Until, loc))
 	}
 	return p.output(c, func(out io.Writer) error { return report.Why(out, y, p.reportOptions(c, rs, loc)) })
+}
+
+// idle says that nothing ran at a moment, and what did before and after.
+func idle(y *analyze.Whys, at time.Time, w cycle.Window, loc *time.Location) error {
+	before := "no cycle is on record from " + moment(w.Since, loc) + " to then"
+	if !y.Before.IsZero() {
+		before = "the cycle before was at " + moment(y.Before, loc)
+	}
+	after := "none is on record from then to " + moment(w.Until, loc)
+	if !y.After.IsZero() {
+		after = "the next at " + moment(y.After, loc)
+	}
+	return fmt.Errorf("nothing ran at %s: %s, %s", moment(at, loc), before, after)
 }
