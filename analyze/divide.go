@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"wanctl/cycle"
@@ -43,9 +44,13 @@ const leastCycles = 4
 // divide divides the window into steps, and returns the options to read them with:
 // steps shorter than a minute are of rows.
 func (t *Timeline) divide(ctx context.Context, steps int, o Options, sources []Source) (Options, error) {
-	w, err := recorded(ctx, t.Window, o, sources)
+	w := t.Window
+	first, err := begun(ctx, w, o, sources)
 	if err != nil {
 		return o, err
+	}
+	if first.After(w.Since) {
+		t.Begun, w.Since = first, first
 	}
 	least := (w.Until.Sub(w.Since) + time.Duration(steps) - 1) / time.Duration(max(steps, 1))
 	for _, r := range t.Runs {
@@ -67,19 +72,16 @@ func (t *Timeline) divide(ctx context.Context, steps int, o Options, sources []S
 	return o, nil
 }
 
-// recorded returns the window without the stretch before the very first record;
-// a stretch before which something was recorded is a gap, and stays.
-func recorded(ctx context.Context, w cycle.Window, o Options, sources []Source) (cycle.Window, error) {
+// begun returns when recording of the loops asked for began, if it did so in the
+// window: a stretch before which something was recorded is a gap.
+func begun(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
 	for _, s := range sources {
-		if before, err := s.Runs(ctx, cycle.Window{Since: time.Unix(0, 0), Until: w.Since}); err != nil || len(before) > 0 {
-			return w, err
+		before, err := s.Runs(ctx, cycle.Window{Since: time.Unix(0, 0), Until: w.Since})
+		if err != nil || slices.ContainsFunc(before, func(r *cycle.Run) bool { return o.wants(r.Daemon, r.WAN) }) {
+			return first, err
 		}
 	}
-	first, err := firstRecord(ctx, w, o, sources)
-	if first.After(w.Since) {
-		w.Since = first
-	}
-	return w, err
+	return firstRecord(ctx, w, o, sources)
 }
 
 // kept returns the width of what a source keeps from the beginning of the window:

@@ -77,9 +77,9 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 	return groups, nil
 }
 
-// firstRecord returns when the first cycle in w started, or the minute or hour that
-// it is counted in where it is no longer kept; the zero time if nothing was
-// recorded at all.
+// firstRecord returns when the first cycle in w of the loops asked for started, or
+// the minute or hour that it is counted in where it is no longer kept; the zero time
+// if nothing was recorded at all.
 func firstRecord(ctx context.Context, w cycle.Window, o Options, sources []Source) (first time.Time, err error) {
 	for _, s := range sources {
 		of, err := firstOf(ctx, w, o, s)
@@ -93,34 +93,47 @@ func firstRecord(ctx context.Context, w cycle.Window, o Options, sources []Sourc
 	return first, nil
 }
 
-// firstOf is firstRecord of one source.
-func firstOf(ctx context.Context, w cycle.Window, o Options, s Source) (first time.Time, err error) {
+// firstOf is firstRecord of one source. Of the cycles it reads those that no minute
+// before the first counts, and those of that minute.
+func firstOf(ctx context.Context, w cycle.Window, o Options, s Source) (time.Time, error) {
 	covered, err := covered(ctx, s, w, o)
 	if err != nil {
-		return first, err
+		return time.Time{}, err
 	}
-	var counted cycle.Window // what the first cycle is counted in
+	counted, err := firstCounted(ctx, covered, o, s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	stretches := gaps(w, covered)
+	if !counted.Since.IsZero() {
+		stretches = slices.DeleteFunc(stretches, func(g cycle.Window) bool { return g.Since.After(counted.Since) })
+		stretches = append(stretches, counted)
+	}
+	for _, w := range stretches {
+		for c, err := range Cycles(ctx, w, Options{Daemon: o.Daemon, WAN: o.WAN}, s) {
+			if err != nil {
+				return time.Time{}, err
+			}
+			return c.Start, nil
+		}
+	}
+	return counted.Since, nil
+}
+
+// firstCounted returns the first minute or hour that counts something of the loops
+// asked for.
+func firstCounted(ctx context.Context, covered []cycle.Window, o Options, s Source) (w cycle.Window, err error) {
 	for _, c := range covered {
 		for r, err := range s.Rollups(ctx, c) {
 			if err != nil {
-				return first, err
+				return w, err
 			}
-			if first.IsZero() {
-				first, counted = r.Start, cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)}
+			if o.wants(r.Daemon, r.WAN) {
+				return cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)}, nil
 			}
-			break
 		}
 	}
-	for c, err := range s.Cycles(ctx, w) {
-		if err != nil {
-			return first, err
-		}
-		if first.IsZero() || c.Start.Before(counted.Until) {
-			first = c.Start
-		}
-		break
-	}
-	return first, nil
+	return w, nil
 }
 
 func byWAN(a *Analysis) (groups []Group) {

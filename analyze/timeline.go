@@ -13,6 +13,7 @@ import (
 type Timeline struct {
 	Window cycle.Window
 	Since  time.Time // where the first step begins: a multiple of Width, not after the window does
+	Begun  time.Time // when the recording of the loops began, if it did so in the window; where that cycle is kept no longer, its minute or hour
 	Width  time.Duration
 	Steps  int
 	Series []Trend      // in the order of the report, lateness included

@@ -202,6 +202,57 @@ func TestSlowestFindsTheSlowestWithoutReadingAll(t *testing.T) {
 	}
 }
 
+// TestWhenTheRecordingBegan: the true moment, whatever the width of the steps, of the
+// loops asked for and of all files.
+func TestWhenTheRecordingBegan(t *testing.T) {
+	t.Parallel()
+	loop := func(d cycle.Daemon, wan string, since, length time.Duration) *memory {
+		run := &cycle.Run{Daemon: d, WAN: wan, Started: epoch.Add(since), Budget: 2 * time.Second, Reflectors: make([]string, 3)}
+		m := &memory{minutes: epoch.Add(since + length).Truncate(time.Minute)}
+		for at := since; at < since+length; at += run.Budget {
+			c := (&durations{cake: time.Millisecond}).cycle(run, 0)
+			c.Start = epoch.Add(at)
+			m.cycles = append(m.cycles, c)
+		}
+		return m
+	}
+	begun := 47*time.Minute + 12*time.Second + 300*time.Microsecond
+	one, two := loop(cycle.Autorate, "wan1", begun, 3*time.Hour), loop(cycle.Autorate, "wan2", time.Minute+time.Second, 3*time.Hour)
+	both := &memory{minutes: two.minutes, cycles: slices.Concat(one.cycles, two.cycles)}
+	slices.SortFunc(both.cycles, func(a, b *cycle.Cycle) int { return a.Start.Compare(b.Start) })
+	pruned := &memory{cycles: one.cycles, minutes: one.minutes, rowsFrom: epoch.Add(2 * time.Hour)}
+	short := loop(cycle.Autorate, "wan1", begun, 20*time.Second)
+	for name, c := range map[string]struct {
+		since, until time.Duration
+		o            Options
+		sources      []Source
+		want         time.Duration // negative: not in the window
+	}{
+		"of one loop":                       {-24 * time.Hour, 4 * time.Hour, Options{}, []Source{one}, begun},
+		"made later":                        {-22*time.Hour - time.Minute, 7 * time.Hour, Options{}, []Source{one}, begun},
+		"of a week":                         {-7 * 24 * time.Hour, 4 * time.Hour, Options{}, []Source{one}, begun},
+		"of the rows":                       {-24 * time.Hour, 4 * time.Hour, Options{Rows: true}, []Source{one}, begun},
+		"of all loops":                      {-24 * time.Hour, 4 * time.Hour, Options{}, []Source{both}, time.Minute + time.Second},
+		"of the loop asked for":             {-24 * time.Hour, 4 * time.Hour, Options{WAN: "wan1"}, []Source{both}, begun},
+		"of the loop asked for, by rows":    {-24 * time.Hour, 4 * time.Hour, Options{WAN: "wan1", Rows: true}, []Source{both}, begun},
+		"of several files":                  {-24 * time.Hour, 4 * time.Hour, Options{WAN: "wan1"}, []Source{two, one}, begun},
+		"where another ran before":          {30 * time.Minute, 4 * time.Hour, Options{WAN: "wan1"}, []Source{two, one}, begun},
+		"where it ran before":               {time.Hour, 4 * time.Hour, Options{WAN: "wan1"}, []Source{both}, -1},
+		"where the cycles are kept no more": {-24 * time.Hour, 4 * time.Hour, Options{}, []Source{pruned}, 47 * time.Minute},
+		"of less than a minute":             {-24 * time.Hour, 4 * time.Hour, Options{WAN: "wan1"}, []Source{short}, begun},
+		"of nothing":                        {-24 * time.Hour, 4 * time.Hour, Options{WAN: "wan3"}, []Source{both}, -1},
+	} {
+		_, tl := mustOver(t, stretch(c.since, c.until), 200, c.o, c.sources...)
+		want := epoch.Add(c.want)
+		if c.want < 0 {
+			want = time.Time{}
+		}
+		if !tl.Begun.Equal(want) {
+			t.Errorf("%s: begun at %v, want %v", name, tl.Begun, want)
+		}
+	}
+}
+
 // unknownRests forgets what is usual between the parts, which few cycles do not tell.
 func unknownRests(explained ...[]Explained) {
 	for _, e := range slices.Concat(explained...) {

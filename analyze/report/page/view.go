@@ -117,7 +117,7 @@ func asked(c *Content, o *Options) []fact {
 	if len(names) > 0 {
 		facts = append([]fact{{Name: "Recording", Text: strings.Join(names, ", ")}}, facts...)
 	}
-	if begun := c.Timeline.Since; begun.After(w.Since) {
+	if begun := c.Timeline.Begun; begun.Sub(w.Since) >= time.Second {
 		facts = append(facts, fact{Name: "On record from", Text: o.clock(begun)})
 	}
 	zone := o.zone().String()
