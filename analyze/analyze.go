@@ -31,6 +31,9 @@ type Options struct {
 	Exact  bool         // refuse hours, whose quantiles are not exact
 	Daemon cycle.Daemon // only this daemon's loops; "": all
 	WAN    string       // only this WAN's loops; "": all
+	// Now bounds the moments of which something should be on record; the zero time:
+	// all of them.
+	Now time.Time
 	// Keep tells which cycles count; nil: all. It takes the rows alone.
 	Keep func(*cycle.Cycle) bool
 }
@@ -78,13 +81,18 @@ func Analyze(ctx context.Context, w cycle.Window, o Options, sources ...Source) 
 	if err != nil {
 		return nil, err
 	}
-	return conclude(w, o, ts, warnings, about)
+	return conclude(ctx, w, o, ts, append(warnings, about.warnings...), about, sources)
 }
 
 // conclude makes the answer of what was added up.
-func conclude(w cycle.Window, o Options, ts *tallies, warnings []string, about *about) (*Analysis, error) {
+func conclude(ctx context.Context, w cycle.Window, o Options, ts *tallies, warnings []string, about *about, sources []Source) (*Analysis, error) {
 	if o.Exact && ts.hours != 0 {
 		return nil, &InexactError{Oldest: time.Unix(ts.hours, 0).UTC()}
 	}
-	return &Analysis{Window: w, Exact: ts.hours == 0, Loops: loops(ts, about), Warnings: append(warnings, about.warnings...)}, nil
+	ls := loops(ts, about)
+	if err := findNewest(ctx, ls, ts, sources); err != nil {
+		return nil, err
+	}
+	warnings = append(warnings, findSilence(ls, w, &o, about)...)
+	return &Analysis{Window: w, Exact: ts.hours == 0, Loops: ls, Warnings: warnings}, nil
 }

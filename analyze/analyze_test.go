@@ -173,7 +173,7 @@ func TestLoopFigures(t *testing.T) {
 	}
 	l := mustAnalyze(t, stretch(0, time.Minute), Options{}, m).Loops[0]
 	want := Loop{
-		Daemon: cycle.Autorate, WAN: "wan1", Budget: run.Budget, Cycles: 10, Failed: 1, Missed: 3, Dropped: 7, Overruns: 1,
+		Daemon: cycle.Autorate, WAN: "wan1", Budget: run.Budget, Newest: epoch.Add(450 * time.Millisecond), Patience: 70*time.Second + 200*time.Millisecond, Cycles: 10, Failed: 1, Missed: 3, Dropped: 7, Overruns: 1,
 		Utilization: cycle.Known(0.5), Headroom: cycle.Known(25 * time.Millisecond), OtherCriticalShare: 70. / 250,
 		Bottleneck: cycle.Known(Bottleneck{Label: "autorate_cake_stats_read", CriticalShare: 150. / 250, Priority: High}),
 	}

@@ -15,6 +15,9 @@ type Loop struct {
 	Daemon             cycle.Daemon
 	WAN                string
 	Budget             time.Duration // the interval, of the latest run; 0 when unknown
+	Newest             time.Time     // when its newest cycle in the window started; where that is kept no longer, the end of its minute or hour
+	Silent             time.Duration // from there to the end of the window, if there should have been more by then; else 0
+	Patience           time.Duration // what may pass before there should be more; 0 when unknown
 	Cycles, Failed     int64
 	Missed, Dropped    int64
 	Overruns           int64
@@ -97,6 +100,7 @@ type loopKey struct {
 type about struct {
 	runs     []*cycle.Run
 	drops    []cycle.Drop
+	latest   map[loopKey]*cycle.Run // the run that started last
 	budgets  map[loopKey]time.Duration
 	dropped  map[loopKey]int64
 	warnings []string
@@ -104,8 +108,7 @@ type about struct {
 
 // surroundings reads the runs and the drops of the window.
 func surroundings(ctx context.Context, w cycle.Window, o Options, sources []Source) (*about, error) {
-	a := &about{budgets: map[loopKey]time.Duration{}, dropped: map[loopKey]int64{}}
-	started := map[loopKey]time.Time{}
+	a := &about{latest: map[loopKey]*cycle.Run{}, budgets: map[loopKey]time.Duration{}, dropped: map[loopKey]int64{}}
 	changed := map[loopKey]bool{}
 	for _, s := range sources {
 		runs, err := s.Runs(ctx, w)
@@ -119,8 +122,8 @@ func surroundings(ctx context.Context, w cycle.Window, o Options, sources []Sour
 			a.runs = append(a.runs, r)
 			k := loopKey{r.Daemon, r.WAN}
 			before, seen := a.budgets[k]
-			if changed[k] = changed[k] || seen && before != r.Budget; !seen || !r.Started.Before(started[k]) {
-				a.budgets[k], started[k] = r.Budget, r.Started
+			if changed[k] = changed[k] || seen && before != r.Budget; !seen || !r.Started.Before(a.latest[k].Started) {
+				a.budgets[k], a.latest[k] = r.Budget, r
 			}
 		}
 		drops, err := s.Drops(ctx, w)
@@ -172,9 +175,9 @@ func loops(ts *tallies, a *about) (loops []Loop) {
 // fill works out the loop from its series.
 func (l *Loop) fill(ts *tallies, series []cycle.Series) {
 	slices.SortFunc(series, inOrder)
-	total := new(tally)
-	if t := ts.series[cycle.Series{Daemon: l.Daemon, WAN: l.WAN, Label: l.Daemon.Label(cycle.Total)}]; t != nil {
-		total = t
+	total := ts.total(l)
+	if total.newest > 0 {
+		l.Newest = time.UnixMicro(total.newest).UTC()
 	}
 	l.Cycles, l.Failed, l.Missed, l.Overruns = total.count, total.failed, total.missed, total.over
 	if total.count > 0 && total.budget > 0 && l.Budget > 0 {

@@ -9,8 +9,10 @@ import (
 // tally is what is added up of one series.
 type tally struct {
 	count, failed, over, missed int64
-	min, max, sum               int64 // us
-	critical, budget            int64 // us
+	min, max, sum               int64        // us
+	critical, budget            int64        // us
+	newest                      int64        // of a cycle total: the start of the newest cycle that was read, us
+	last                        cycle.Window // the latest minute or hour
 	dist                        Distribution
 }
 
@@ -45,6 +47,7 @@ func (t *tally) rollup(r *cycle.Rollup) error {
 	t.add(&tally{
 		count: r.Count, failed: r.Failed, over: r.Over, missed: r.Missed,
 		min: r.Min, max: r.Max, sum: r.Sum, critical: r.Critical, budget: r.Budget,
+		last: cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)},
 	})
 	before := t.dist.Count()
 	if r.Sketch != nil {
@@ -75,6 +78,10 @@ func (t *tally) add(o *tally) {
 	t.sum += o.sum
 	t.critical += o.critical
 	t.budget += o.budget
+	t.newest = max(t.newest, o.newest)
+	if o.last.Until.After(t.last.Until) {
+		t.last = o.last
+	}
 }
 
 // tallies are the series of one stretch of time, or of several added up.
@@ -97,6 +104,14 @@ func (ts *tallies) of(s cycle.Series) *tally {
 		ts.series[s] = t
 	}
 	return t
+}
+
+// total returns the tally of a loop's cycle totals; an empty one if there is none.
+func (ts *tallies) total(l *Loop) *tally {
+	if t := ts.series[cycle.Series{Daemon: l.Daemon, WAN: l.WAN, Label: l.Daemon.Label(cycle.Total)}]; t != nil {
+		return t
+	}
+	return new(tally)
 }
 
 // rollup adds a minute or an hour.
@@ -199,6 +214,7 @@ func (ts *tallies) parts(rt *rowTallies, c *cycle.Cycle, failed *[cycle.NumParts
 		t.critical += by * critical[p]
 	}
 	total := rt.parts[cycle.Total]
+	total.newest = max(total.newest, c.Start.UnixMicro())
 	total.missed += by * c.Missed
 	total.budget += by * c.Run.Budget.Microseconds()
 	if c.Overrun() {

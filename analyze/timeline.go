@@ -103,7 +103,7 @@ func Over(ctx context.Context, w cycle.Window, steps int, o Options, sources ...
 		return nil, nil, err
 	}
 	t.collect(found)
-	a, err := conclude(w, o, ts, warnings, about)
+	a, err := conclude(ctx, w, o, ts, append(warnings, about.warnings...), about, sources)
 	return a, t, err
 }
 

@@ -58,8 +58,8 @@ func outputFlag() cli.Flag {
 }
 
 // analyzeOptions reads the flags that choose what is answered.
-func analyzeOptions(c *cli.Context) (o analyze.Options, err error) {
-	o = analyze.Options{Exact: c.Bool("exact"), WAN: c.String("wan"), Daemon: cycle.Daemon(c.String("daemon"))}
+func (p *program) analyzeOptions(c *cli.Context) (o analyze.Options, err error) {
+	o = analyze.Options{Exact: c.Bool("exact"), WAN: c.String("wan"), Daemon: cycle.Daemon(c.String("daemon")), Now: p.now()}
 	switch o.Daemon {
 	case "", cycle.Autorate, cycle.Steering:
 	default:
@@ -85,7 +85,7 @@ func (p *program) analyze(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := analyzeOptions(c)
+	o, err := p.analyzeOptions(c)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (p *program) compare(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := analyzeOptions(c)
+	o, err := p.analyzeOptions(c)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (p *program) export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := analyzeOptions(c)
+	o, err := p.analyzeOptions(c)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (p *program) replayRecorded(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := analyzeOptions(c)
+	o, err := p.analyzeOptions(c)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (p *program) top(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := analyzeOptions(c)
+	o, err := p.analyzeOptions(c)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (p *program) why(c *cli.Context) error {
 			w = cycle.Window{Since: q.At.Add(-aroundCycle), Until: q.At.Add(aroundCycle)}
 		}
 	}
-	o, err := analyzeOptions(c)
+	o, err := p.analyzeOptions(c)
 	if err != nil {
 		return err
 	}

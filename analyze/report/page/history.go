@@ -97,31 +97,47 @@ func (h *history) pictures() template.HTML {
 	if gaps := h.gaps(); gaps != "" {
 		d.add(`<p class="note">Nothing is on record from %s.</p>`, escape(gaps))
 	}
+	if h.loop.Silent > 0 {
+		d.add(`<p class="note">Nothing is on record since %s.</p>`, escape(h.loop.Newest.In(h.zone).Format(time.DateTime)))
+	}
 	h.numbers(d)
 	return d.html()
+}
+
+// gap is a stretch of steps that no cycle is on record in, between others.
+type gap struct{ from, to int }
+
+// gapsOf returns the gaps of a loop.
+func gapsOf(l *analyze.Loop, t *analyze.Timeline) (gaps []gap) {
+	for _, s := range t.Of(l) {
+		if s.Part != cycle.Total {
+			continue
+		}
+		last := -1
+		for i := range s.Steps {
+			if s.Steps[i].Count == 0 {
+				continue
+			}
+			if last >= 0 && i > last+1 {
+				gaps = append(gaps, gap{last + 1, i})
+			}
+			last = i
+		}
+	}
+	return gaps
 }
 
 // gaps tells from when to when no cycle is on record between others, to the step;
 // "" if there is no such stretch.
 func (h *history) gaps() string {
 	const most = 4
-	var gaps []string
-	last, more := -1, 0
-	for i := range h.total.Steps {
-		if h.total.Steps[i].Count == 0 {
-			continue
-		}
-		if last >= 0 && i > last+1 {
-			if len(gaps) < most {
-				gaps = append(gaps, h.begins(last+1)+" to "+h.begins(i))
-			} else {
-				more++
-			}
-		}
-		last = i
+	var texts []string
+	gaps := gapsOf(h.loop, h.time)
+	for _, g := range gaps[:min(most, len(gaps))] {
+		texts = append(texts, h.begins(g.from)+" to "+h.begins(g.to))
 	}
-	text := strings.Join(gaps, ", ")
-	if more > 0 {
+	text := strings.Join(texts, ", ")
+	if more := len(gaps) - most; more > 0 {
 		text += fmt.Sprintf(", and %d times more", more)
 	}
 	return text

@@ -63,6 +63,15 @@ func (o *Options) clock(t time.Time) string {
 	return t.In(o.zone()).Format("2006-01-02 15:04:05 MST")
 }
 
+// short shows a moment to the second, without its day where that is the day of end.
+func (o *Options) short(t, end time.Time) string {
+	t, end = t.In(o.zone()), end.In(o.zone())
+	if t.Format(time.DateOnly) == end.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
 // Style is the page's style sheet, for a server that hands it out by itself.
 //
 //go:embed style.css

@@ -53,7 +53,7 @@ type loopView struct {
 func newView(c *Content, o *Options) *view {
 	a := c.Analysis
 	v := &view{
-		Title: title(a, o), Verdict: judge(a), Asked: asked(c, o), Warnings: a.Warnings, Exact: a.Exact,
+		Title: title(a, o), Verdict: judge(c, o), Asked: asked(c, o), Warnings: a.Warnings, Exact: a.Exact,
 		Error: fmt.Sprintf("%g"+narrow+"%%", analyze.MaxRelativeError*100), Runs: runViews(c, o), MoreRuns: max(len(c.Timeline.Runs)-mostRuns, 0), Made: made(o),
 	}
 	for i := range a.Loops {
@@ -64,7 +64,7 @@ func newView(c *Content, o *Options) *view {
 
 func newLoopView(c *Content, i int, o *Options) loopView {
 	l := &c.Analysis.Loops[i]
-	v := loopView{ID: id(l), Name: loopName(l), Facts: facts(l), Troubles: counts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
+	v := loopView{ID: id(l), Name: loopName(l), Facts: append(facts(l), silence(c, l, o)...), Troubles: counts(l), Advice: analyze.Advise(l), Empty: l.Cycles == 0}
 	if v.Empty {
 		return v
 	}
@@ -120,11 +120,28 @@ func asked(c *Content, o *Options) []fact {
 	if begun := c.Timeline.Begun; begun.Sub(w.Since) >= time.Second {
 		facts = append(facts, fact{Name: "On record from", Text: o.clock(begun)})
 	}
+	if ended := ended(a); !ended.IsZero() {
+		facts = append(facts, fact{Name: "On record to", Text: o.clock(ended)})
+	}
 	zone := o.zone().String()
 	if zone == time.Local.String() {
 		zone, _ = w.Until.In(time.Local).Zone()
 	}
 	return append(facts, fact{Name: "Time zone", Text: zone}, fact{Name: "Cycles", Text: count(a.Cycles())})
+}
+
+// ended returns when the newest cycle started, if there should be more of every loop.
+func ended(a *analyze.Analysis) (newest time.Time) {
+	for i := range a.Loops {
+		l := &a.Loops[i]
+		if l.Silent == 0 {
+			return time.Time{}
+		}
+		if l.Newest.After(newest) {
+			newest = l.Newest
+		}
+	}
+	return newest
 }
 
 func made(o *Options) string {
@@ -161,6 +178,14 @@ func facts(l *analyze.Loop) (fs []fact) {
 		add("Headroom", "headroom_ms", headroom, exact(float64(l.Headroom.Value)/1e6), l.Headroom.Value < 0)
 	}
 	return fs
+}
+
+// silence tells since when nothing is on record of a loop, if there should be.
+func silence(c *Content, l *analyze.Loop, o *Options) []fact {
+	if l.Silent == 0 {
+		return nil
+	}
+	return []fact{{Name: "Nothing on record", Text: since(l, c.Timeline, o), Bad: true}}
 }
 
 // counts are a loop's counts of what should not be.

@@ -71,10 +71,10 @@ func (d download) serve(s *Site, w http.ResponseWriter, r *http.Request) error {
 	}
 	defer rs.close()
 	out := &counted{Writer: newPatient(w)}
-	err = d.write(s, out, inSlices(ctx, window, q.options(), rs.sources()))
+	err = d.write(s, out, inSlices(ctx, window, q.options(s.now()), rs.sources()))
 	switch {
 	case errors.Is(err, report.ErrNothing):
-		return s.nothing(ctx, rs, window, q.options())
+		return s.nothing(ctx, rs, window, q.options(s.now()))
 	case err != nil && out.n > 0:
 		if ctx.Err() == nil {
 			s.config.Log.Warn("a download was broken off", "path", r.URL.Path, "error", err)
@@ -140,9 +140,9 @@ func (s *Site) analysis(r *http.Request) (*analyze.Analysis, error) {
 			return nil, err
 		}
 		defer rs.close()
-		a, err := analyze.Analyze(ctx, window, q.options(), rs.sources()...)
+		a, err := analyze.Analyze(ctx, window, q.options(s.now()), rs.sources()...)
 		if err == nil && len(a.Loops) == 0 {
-			err = s.nothing(ctx, rs, window, q.options())
+			err = s.nothing(ctx, rs, window, q.options(s.now()))
 		}
 		return a, err
 	})

@@ -106,6 +106,6 @@ func (q query) follows() bool {
 }
 
 // options are what analyze needs to know.
-func (q query) options() analyze.Options {
-	return analyze.Options{Daemon: q.Daemon, WAN: q.WAN}
+func (q query) options(now time.Time) analyze.Options {
+	return analyze.Options{Daemon: q.Daemon, WAN: q.WAN, Now: now}
 }

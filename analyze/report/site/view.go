@@ -108,12 +108,12 @@ func (s *Site) picture(ctx context.Context, q query, w cycle.Window, newest time
 		if v.loops, err = loopsOf(ctx, w, rs); err != nil {
 			return nil, err
 		}
-		content, err := page.Gather(ctx, w, q.options(), rs.sources()...)
+		content, err := page.Gather(ctx, w, q.options(s.now()), rs.sources()...)
 		if err != nil {
 			return nil, err
 		}
 		if len(content.Analysis.Loops) == 0 {
-			v.nothing = s.nothing(ctx, rs, w, q.options())
+			v.nothing = s.nothing(ctx, rs, w, q.options(s.now()))
 			return v, nil
 		}
 		b := new(bytes.Buffer)
