@@ -80,6 +80,18 @@ func TestInABrowser(t *testing.T) {
 	base, _ := serving(t, New(of(path)))
 	const cycles = `document.querySelector('dd[data-k="cycles"]')?.dataset.v`
 
+	t.Run("it looks again where nothing is new", func(t *testing.T) {
+		p := visit(t, b, base+"/?since=15m", desktop)
+		eventually(t, p, "first", `document.getElementById("state").classList.contains("live")`)
+		browser.Eval[bool](p, `(() => {
+			const fetched = window.fetch, now = Date.now;
+			window.fetch = (...all) => { window.again = (window.again || 0) + 1; return fetched(...all); };
+			Date.now = () => now() + 100000;
+			return true;
+		})()`)
+		eventually(t, p, "later", `window.again`)
+		quiet(t, "later", p)
+	})
 	for name, v := range map[string]browser.View{
 		"desktop-light": desktop, "desktop-dark": dark(desktop), "phone-light": phone, "phone-dark": dark(phone), "small-phone": {Width: 360, Height: 640, Phone: true},
 	} {

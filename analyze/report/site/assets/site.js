@@ -7,8 +7,10 @@
   const form = id("choose"), main = document.querySelector("main");
   const state = () => id("state");
   const RETRY = 15000; // ms
+  const STALE = 90000; // ms
 
   let asking = null; // what aborts the request under way
+  let begun = Date.now(); // when the page was last asked for
   let again = 0; // the timer of the next attempt
   let missed = false; // news came meanwhile
   let trouble = ""; // what keeps the page from being up to date
@@ -45,6 +47,7 @@
   async function load(chosen) {
     clearTimeout(again);
     missed = false;
+    begun = Date.now();
     asking?.abort();
     const mine = (asking = new AbortController());
     const slow = setTimeout(() => main.setAttribute("aria-busy", "true"), 200);
@@ -161,6 +164,10 @@
     if (s < 129600) return Math.round(s / 3600) + " h ago";
     return Math.round(s / 86400) + " days ago";
   }
-  setInterval(tell, 5000);
+  setInterval(() => {
+    tell();
+    // A loop that falls silent is no news, yet the page is to say so.
+    if (stream?.readyState === EventSource.OPEN && !asking && Date.now() - begun > STALE) load(false);
+  }, 5000);
   listen();
 })();
