@@ -54,7 +54,18 @@ func loopFlags() []cli.Flag {
 }
 
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", TakesFile: true, Usage: "write to this file instead, all of it or nothing"}
+	return &cli.StringFlag{
+		Name: "output", TakesFile: true, Usage: "write to this file instead, all of it or nothing",
+		Action: func(_ *cli.Context, path string) error { return refuseFolder(path) }, // before any work
+	}
+}
+
+// refuseFolder keeps a folder from being taken for a file to write to.
+func refuseFolder(path string) error {
+	if about, err := os.Stat(path); err == nil && about.IsDir() {
+		return fmt.Errorf("write %s: is a directory (--output names a file in it)", path)
+	}
+	return nil
 }
 
 // analyzeOptions reads the flags that choose what is answered.
@@ -172,7 +183,10 @@ func (p *program) output(c *cli.Context, write func(io.Writer) error) error {
 // writeFile writes a file that appears whole or not at all. What is no file, such
 // as /dev/null or a pipe, is written to and not replaced.
 func writeFile(path string, write func(io.Writer) error) error {
-	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() && !about.IsDir() {
+	if err := refuseFolder(path); err != nil {
+		return err
+	}
+	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
 		return writeThrough(path, write)
 	}
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))

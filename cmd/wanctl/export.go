@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/renameio/v2"
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
@@ -123,101 +119,6 @@ func delimiter(s string) (rune, error) {
 		return 0, misuse("--delimiter %q: one character that is no digit, quote or part of a number (such as ';')", s)
 	}
 	return r, nil
-}
-
-// maxFiles bounds a numbered set: each file is open until all of them are whole.
-const maxFiles = 999
-
-// exportNumbered writes files of at most n rows, the header included, which appear
-// together once all are whole: rows.csv becomes rows-001.csv, rows-002.csv, ...
-func exportNumbered(path string, n int64, rows *report.Rows, cycles iter.Seq2[*cycle.Cycle, error]) (err error) {
-	set := &numbered{path: path, rows: rows, most: n}
-	defer set.cleanup()
-	var buf []byte
-	for c, err := range cycles {
-		if err != nil {
-			return err
-		}
-		buf = rows.Append(buf[:0], c, set.row)
-		if set.err != nil {
-			return set.err
-		}
-	}
-	if len(set.files) == 0 {
-		return report.ErrNothing
-	}
-	return set.publish()
-}
-
-// numbered is a set of files in the making.
-type numbered struct {
-	path  string
-	rows  *report.Rows
-	most  int64 // rows per file
-	left  int64 // rows that the last file still takes
-	files []*renameio.PendingFile
-	out   *bufio.Writer
-	err   error
-}
-
-// row writes one row into the file whose turn it is.
-func (s *numbered) row(b []byte) []byte {
-	if s.left == 0 && s.err == nil {
-		s.err = s.next()
-	}
-	if s.err == nil {
-		_, s.err = s.out.Write(b)
-		s.left--
-	}
-	return b[:0]
-}
-
-// next begins another file.
-func (s *numbered) next() error {
-	if len(s.files) == maxFiles {
-		return fmt.Errorf("--max-rows %d makes more than %d files: use a larger number or a shorter window", s.most, maxFiles)
-	}
-	if err := s.flush(); err != nil {
-		return err
-	}
-	ext := filepath.Ext(s.path)
-	name := fmt.Sprintf("%s-%03d%s", strings.TrimSuffix(s.path, ext), len(s.files)+1, ext)
-	f, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o644))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	s.files, s.out, s.left = append(s.files, f), bufio.NewWriterSize(f, 1<<16), s.most
-	if head := s.rows.AppendHead(nil); len(head) > 0 {
-		s.left--
-		_, err = s.out.Write(head)
-	}
-	return err
-}
-
-func (s *numbered) flush() error {
-	if s.out == nil {
-		return nil
-	}
-	return s.out.Flush()
-}
-
-// publish lets the files appear.
-func (s *numbered) publish() error {
-	if err := s.flush(); err != nil {
-		return fmt.Errorf("write %s: %w", s.path, err)
-	}
-	for _, f := range s.files {
-		if err := f.CloseAtomicallyReplace(); err != nil {
-			return fmt.Errorf("write %s: %w", s.path, err)
-		}
-	}
-	return nil
-}
-
-func (s *numbered) cleanup() {
-	for _, f := range s.files {
-		_ = f.Cleanup() // does nothing once the file is in place
-	}
 }
 
 // cycles yields the cycles of all files, by time.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"wanctl/analyze/report"
 	"wanctl/cycle"
 	"wanctl/store"
 )
@@ -175,6 +179,68 @@ func TestAFailedExportLeavesNoFile(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestANumberedSetAppearsWholeOrNotAtAll loses the second of three files at the last
+// moment: what stood at the names stands there again.
+func TestANumberedSetAppearsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	rows, err := report.NewRows("cycles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(lose int) error {
+		set := &numbered{path: filepath.Join(dir, "x.csv"), rows: rows, most: 2}
+		defer set.cleanup()
+		for range 3 {
+			set.row([]byte("new\n"))
+		}
+		if set.err != nil {
+			t.Fatal(set.err)
+		}
+		if lose >= 0 {
+			if err := os.Remove(set.files[lose].Name()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return set.publish()
+	}
+	files := func() map[string]string {
+		found := map[string]string{}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, found[e.Name()], _ = strings.Cut(string(b), "\n")
+		}
+		return found
+	}
+	old := map[string]string{"x-001.csv": "old", "x-002.csv": "old"}
+	for name, text := range old {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("head\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for lose := range 3 {
+		if err := write(lose); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("x-%03d.csv", lose+1)) {
+			t.Errorf("without its file %d: %v", lose+1, err)
+		}
+		if diff := cmp.Diff(old, files()); diff != "" {
+			t.Errorf("without its file %d (-want +got)\n%s", lose+1, diff)
+		}
+	}
+	if err := write(-1); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"x-001.csv": "new\n", "x-002.csv": "new\n", "x-003.csv": "new\n"}, files()); diff != "" {
+		t.Errorf("whole (-want +got)\n%s", diff)
 	}
 }
 
