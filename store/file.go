@@ -116,15 +116,11 @@ func refuseForeign(path string) error {
 
 // header returns the begin of a file and the file's size.
 func header(path string) (h []byte, size int64, err error) {
-	f, err := os.Open(path)
+	f, fi, err := cycle.OpenPlain(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
 	h = make([]byte, headerSize)
 	n, err := io.ReadFull(f, h)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {

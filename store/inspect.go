@@ -12,8 +12,8 @@ import (
 // writer takes. findings are what is wrong with it; the error says that it could
 // not be read, or not before the context ended.
 func Inspect(ctx context.Context, path string) (findings []string, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("recording: %w", err)
+	if _, err := readable(path); err != nil {
+		return nil, fmt.Errorf("recording %q: %w", path, err)
 	}
 	query := ""
 	wal, err := os.Stat(path + "-wal")

@@ -114,7 +114,7 @@ func (l *Live) Find() (n int, err error) {
 
 // open opens a ring; nil if it belongs to another database.
 func (l *Live) open(name string) (_ *liveRing, err error) {
-	f, err := os.Open(name)
+	f, info, err := cycle.OpenPlain(name)
 	if err != nil {
 		return nil, errors.Unwrap(err) // without the path, which is told
 	}
@@ -135,9 +135,7 @@ func (l *Live) open(name string) (_ *liveRing, err error) {
 		return nil, nil
 	}
 	size := binary.LittleEndian.Uint64(head[8:])
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if size == 0 || size > maxLiveRing || size%8 != 0 || uint64(info.Size()) != ringAt+size {
+	if size == 0 || size > maxLiveRing || size%8 != 0 || uint64(info.Size()) != ringAt+size {
 		return nil, errOtherRing
 	}
 	r.size, r.ring = size, make([]byte, size)

@@ -189,7 +189,7 @@ func adopt(f *os.File, path string) *orphan {
 		return nil
 	}
 	// Another start may have finished with it before the lock was ours.
-	if _, err := os.Stat(f.Name()); err != nil {
+	if info, err := os.Stat(f.Name()); err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
 	b, err := os.ReadFile(f.Name())

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"wanctl/cycle"
 )
 
 func TestWithoutPermissionItWaitsForIt(t *testing.T) {
@@ -43,6 +45,36 @@ func TestWithoutPermissionItWaitsForIt(t *testing.T) {
 		}
 	}()
 	<-done
+}
+
+func TestReadersSayWhatIsNoRecording(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir:                           "is a directory (--db names the file)",
+		pipe:                          "is no regular file",
+		filepath.Join(dir, "none.db"): "there is no recording there: no such file or directory (is a daemon running that records into it? --db names another)",
+	} {
+		want = fmt.Sprintf("recording %q: %s", path, want)
+		_, read := OpenReader(t.Context(), path)
+		_, inspected := Inspect(t.Context(), path)
+		_, pruned := Prune(t.Context(), Config{Path: path})
+		for how, err := range map[string]error{"read": read, "inspected": inspected, "pruned": pruned} {
+			if err == nil || err.Error() != want {
+				t.Errorf("%s: %v, want %s", how, err, want)
+			}
+		}
+	}
+	w := NewWriter(Config{Path: pipe}, nil)
+	defer w.close()
+	w.Record(newSampler("wan1", at0).Next())
+	if err := w.flush(); !errors.Is(err, cycle.ErrNotPlain) {
+		t.Errorf("a pipe written to: %v", err)
+	}
 }
 
 func TestWhatIsNotOursIsLeftAlone(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"wanctl/cycle"
 	"wanctl/migrations"
 )
 
@@ -104,9 +105,26 @@ func (c *conn) migrate(path string) error {
 	return c.commit()
 }
 
+// readable tells of a file, or why what is at a path can be no recording, without opening it:
+// SQLite would make an error of its own of a folder, and wait for a pipe for ever.
+func readable(path string) (about os.FileInfo, err error) {
+	about, err = os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("there is no recording there: %w (is a daemon running that records into it? --db names another)", errors.Unwrap(err))
+	case err != nil:
+		return nil, err
+	case about.IsDir():
+		return nil, errors.New("is a directory (--db names the file)")
+	case !about.Mode().IsRegular():
+		return nil, cycle.ErrNotPlain
+	}
+	return about, nil
+}
+
 // openForReading opens the file without ever writing to it.
 func openForReading(path string) (*conn, error) {
-	info, err := os.Stat(path)
+	info, err := readable(path)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ func Prune(ctx context.Context, cfg Config) (p Pruned, err error) {
 	if cfg.Path, err = filepath.Abs(cfg.Path); err != nil {
 		return p, err
 	}
+	if _, err := readable(cfg.Path); err != nil {
+		return p, fmt.Errorf("recording %q: %w", cfg.Path, err)
+	}
 	c, err := dial(cfg.Path, forUpdate, "")
 	if err != nil {
 		return p, fmt.Errorf("recording %q: %w", cfg.Path, explain(err))

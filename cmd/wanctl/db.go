@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -171,9 +170,6 @@ func (p *program) dbPrune(c *cli.Context) error {
 		if cfg.MaxSize = c.Int64("max-size"); cfg.MaxSize < minMaxSize {
 			return misuse("--max-size wants %d or more", minMaxSize)
 		}
-	}
-	if _, err := os.Stat(cfg.Path); err != nil {
-		return err
 	}
 	done, err := store.Prune(c.Context, cfg)
 	if err != nil {
