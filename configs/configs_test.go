@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -280,7 +281,12 @@ func mergeBomb() string {
 func TestFilesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
+		pipe:                            "cannot be read: is no regular file",
 		filepath.Join(dir, "none.yaml"): "cannot be read: no such file or directory",
 		dir:                             "cannot be read: is no regular file",
 		"/dev/zero":                     "cannot be read: is no regular file",

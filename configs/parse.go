@@ -2,11 +2,9 @@ package configs
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,20 +20,13 @@ import (
 const maxSize = 256 << 10
 
 // load returns the bytes of a configuration file, at most one more than maxSize,
-// and the file's mode.
+// and the file's mode. A pipe will not do: the file is read more than once.
 func load(path string) ([]byte, fs.FileMode, error) {
-	f, err := os.Open(path)
+	f, info, err := cycle.OpenPlain(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("is no regular file")
-	}
-	if err != nil {
-		return nil, 0, err
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	return text, info.Mode(), err
 }

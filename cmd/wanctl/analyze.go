@@ -177,17 +177,17 @@ func (p *program) output(c *cli.Context, write func(io.Writer) error) error {
 		}
 		return b.Flush()
 	}
-	return writeFile(path, write)
+	return writeFile(c.Context, path, write)
 }
 
 // writeFile writes a file that appears whole or not at all. What is no file, such
 // as /dev/null or a pipe, is written to and not replaced.
-func writeFile(path string, write func(io.Writer) error) error {
+func writeFile(ctx context.Context, path string, write func(io.Writer) error) error {
 	if err := refuseFolder(path); err != nil {
 		return err
 	}
 	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
-		return writeThrough(path, write)
+		return writeThrough(ctx, path, write)
 	}
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
@@ -204,12 +204,13 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// writeThrough writes to a device or a pipe.
-func writeThrough(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+// writeThrough writes to a device or a pipe, whose reader may keep it waiting.
+func writeThrough(ctx context.Context, path string, write func(io.Writer) error) error {
+	f, err := opened(ctx, path, os.O_WRONLY)
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	defer context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Now()) })() // a device has none
 	b := bufio.NewWriter(f)
 	if err := write(b); err != nil {
 		_ = f.Close()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ func (p *program) importCommand() *cli.Command {
 }
 
 func (p *program) importLogs(c *cli.Context) error {
-	inputs, all, err := p.logInputs(c.Args().Slice())
+	inputs, all, err := p.logInputs(c.Context, c.Args().Slice())
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func importOptions(c *cli.Context) (opts logfile.Options, err error) {
 
 // logInputs returns the logs that the arguments name, and their bytes in all; -1
 // where those are not known.
-func (p *program) logInputs(args []string) (inputs []logfile.Input, all int64, err error) {
+func (p *program) logInputs(ctx context.Context, args []string) (inputs []logfile.Input, all int64, err error) {
 	if len(args) == 0 {
 		return nil, 0, misuse("import wants the log's name, or - for standard input")
 	}
@@ -130,7 +131,7 @@ func (p *program) logInputs(args []string) (inputs []logfile.Input, all int64, e
 		}
 		if name == "-" {
 			all = -1
-			inputs = append(inputs, logfile.Input{Name: "standard input", Once: true, Open: func() (io.ReadCloser, error) { return io.NopCloser(p.stdin), nil }})
+			inputs = append(inputs, logfile.Input{Name: "standard input", Once: true, Open: func() (io.ReadCloser, error) { return untilDone(ctx, p.stdin), nil }})
 			continue
 		}
 		info, err := os.Stat(name)

@@ -169,7 +169,7 @@ func TestAFailedExportLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	broken := errors.New("broken")
-	err := writeFile(filepath.Join(dir, "x.csv"), func(w io.Writer) error {
+	err := writeFile(t.Context(), filepath.Join(dir, "x.csv"), func(w io.Writer) error {
 		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))
 		return broken
 	})
@@ -246,7 +246,7 @@ func TestANumberedSetAppearsWholeOrNotAtAll(t *testing.T) {
 
 func TestADeviceIsWrittenToAndNotReplaced(t *testing.T) {
 	t.Parallel()
-	if err := writeFile(os.DevNull, func(w io.Writer) error {
+	if err := writeFile(t.Context(), os.DevNull, func(w io.Writer) error {
 		_, err := io.WriteString(w, "x")
 		return err
 	}); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,10 +84,14 @@ func (p *program) replay(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	return p.output(c, func(out io.Writer) error {
+	err = p.output(c, func(out io.Writer) error {
 		rows := newRows(out, c.String("format"), append([]string{"i"}, law.Columns()...))
 		return replaySeries(in, c.String("input"), daemon, law, rows)
 	})
+	if ended := context.Cause(c.Context); err != nil && ended != nil {
+		return fmt.Errorf("read series: %w", ended) // it cuts a line in two, which is not the series' fault
+	}
+	return err
 }
 
 // loadLaw returns the law that a configuration stands for, and whose it is. What
@@ -112,13 +117,15 @@ func (p *program) loadLaw(path string) (daemon cycle.Daemon, wan string, l law, 
 	}), true)
 }
 
-// series opens --input and shows on a terminal how much of it is done.
+// series opens --input, which may be a pipe, and shows on a terminal how much of it
+// is done. It can be read until the program is to end.
 func (p *program) series(c *cli.Context) (in io.Reader, done func(), err error) {
 	path := c.String("input")
 	if path == "-" {
-		return p.stdin, func() {}, nil
+		r := untilDone(c.Context, p.stdin)
+		return r, func() { r.Close() }, nil
 	}
-	f, err := os.Open(path)
+	f, err := opened(c.Context, path, os.O_RDONLY)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read series: %w", err)
 	}
@@ -130,12 +137,13 @@ func (p *program) series(c *cli.Context) (in io.Reader, done func(), err error) 
 		f.Close()
 		return nil, nil, fmt.Errorf("read series %s: %w", path, err)
 	}
+	r := untilDone(c.Context, f)
 	if !p.watches(c) || !info.Mode().IsRegular() {
-		return f, func() { f.Close() }, nil
+		return r, func() { r.Close(); f.Close() }, nil
 	}
 	bar := progressbar.NewOptions64(info.Size(), progressbar.OptionSetWriter(p.stderr), progressbar.OptionSetDescription("replay"),
 		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-	return io.TeeReader(f, bar), func() { _ = bar.Finish(); f.Close() }, nil
+	return io.TeeReader(r, bar), func() { _ = bar.Finish(); r.Close(); f.Close() }, nil
 }
 
 // watches tells whether somebody looks on while the answer goes elsewhere.

@@ -42,7 +42,7 @@ func (f File) Load() ([]byte, error) { return load(f.Path) }
 func (f File) LoadBackup() ([]byte, error) { return load(f.Path + ".backup") }
 
 func load(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	file, _, err := cycle.OpenPlain(path)
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
@@ -119,7 +119,7 @@ func (f File) KeepAside() error {
 }
 
 func (f File) copyAside() error {
-	from, err := os.Open(f.Path)
+	from, _, err := cycle.OpenPlain(f.Path)
 	if err != nil {
 		return err
 	}

@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
+
+	"wanctl/cycle"
 )
 
 // listing returns the names in a folder and their permissions.
@@ -224,5 +227,23 @@ func BenchmarkSave(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestAPipeIsNoState(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(t.TempDir(), "wan1_state.json")}
+	if err := errors.Join(syscall.Mkfifo(f.Path, 0o600), syscall.Mkfifo(f.Path+".backup", 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, loaded := f.Load()
+	_, backup := f.LoadBackup()
+	for what, err := range map[string]error{"load": loaded, "backup": backup, "keep aside": f.KeepAside()} {
+		if !errors.Is(err, cycle.ErrNotPlain) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := f.Save([]byte("{}")); err != nil || contents(t, f.Path) != "{}" {
+		t.Errorf("saved over it: %v", err)
 	}
 }

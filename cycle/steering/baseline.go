@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -79,14 +78,7 @@ func (b *baselineFile) read() (float64, error) {
 }
 
 func (b *baselineFile) load() (v float64, age time.Duration, err error) {
-	info, err := os.Stat(b.path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", b.path) // to open a pipe would wait for ever
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("autorate state: %w", err)
-	}
-	f, err := os.Open(b.path)
+	f, info, err := cycle.OpenPlain(b.path)
 	if err != nil {
 		return 0, 0, fmt.Errorf("autorate state: %w", err)
 	}

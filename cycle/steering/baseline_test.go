@@ -68,7 +68,7 @@ func TestBaselineTroubleIsToldOnce(t *testing.T) {
 		if err := syscall.Mkfifo(b.cfg.BaselineFile, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if b.run(1); b.said("is no file") == 0 {
+		if b.run(1); b.said("is no regular file") == 0 {
 			t.Error("a pipe in the file's place was not told of")
 		}
 		if err := os.Remove(b.cfg.BaselineFile); err != nil {

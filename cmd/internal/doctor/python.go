@@ -168,7 +168,7 @@ const glimpse = 1 << 20
 
 // readLog tells whether a log can be imported: it can if timings are in it.
 func readLog(s *subject, path string) Check {
-	f, err := os.Open(path)
+	f, info, err := cycle.OpenPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Check{OK, s.name, "log", path + " is not there", ""}
 	}
@@ -176,10 +176,6 @@ func readLog(s *subject, path string) Check {
 		return Check{Warn, s.name, "log", err.Error(), "look as root"}
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Check{Warn, s.name, "log", err.Error(), ""}
-	}
 	head, err := io.ReadAll(io.LimitReader(f, glimpse))
 	if err != nil {
 		return Check{Warn, s.name, "log", err.Error(), ""}
