@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -229,6 +230,16 @@ complete -c wanctl -f
 
 // quote makes one word of a text, for bash and zsh.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:,@%+-]+$`)
+
+// shellWord is a text as it is typed in a shell: quoted where that is needed.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return quote(s)
+}
 
 // fishQuote makes one word of a text, for fish.
 func fishQuote(s string) string {

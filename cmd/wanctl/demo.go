@@ -35,30 +35,13 @@ func (p *program) demoCommand() *cli.Command {
 			if length < time.Second || length > 24*time.Hour {
 				return misuse("--for wants 1s to 24h")
 			}
-			db, err := demoFile(c.String("db"))
-			if err != nil {
-				return err
+			file := &demoFile{path: c.String("db")}
+			if file.path == "" {
+				file.path, file.anew = demoDB, true
 			}
-			return p.demo(c.Context, db, length)
+			return errors.Join(p.demo(c.Context, file, length), file.Close())
 		},
 	}
-}
-
-// demoFile returns the file to record into. The demo's own from before is
-// removed; a file that somebody named is not.
-func demoFile(db string) (string, error) {
-	if db != "" {
-		if _, err := os.Lstat(db); !errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("%s is there already: give --db the name of a new file", db)
-		}
-		return db, nil
-	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(demoDB + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", err
-		}
-	}
-	return demoDB, nil
 }
 
 // Names in the demo's router.
@@ -125,7 +108,7 @@ logging: {main_log: "%[1]s/steering.log", debug_log: "%[1]s/steering_debug.log"}
 const demoState = `{"download": {"current_rate": 250e6}, "upload": {"current_rate": 20e6}, "ewma": {"baseline_rtt": 1, "load_rtt": 1}}`
 
 // demo runs both daemons against a simulated router and shows what they recorded.
-func (p *program) demo(ctx context.Context, db string, length time.Duration) error {
+func (p *program) demo(ctx context.Context, file *demoFile, length time.Duration) error {
 	dir, err := os.MkdirTemp("", "wanctl-demo-")
 	if err != nil {
 		return err
@@ -141,14 +124,14 @@ func (p *program) demo(ctx context.Context, db string, length time.Duration) err
 		return err
 	}
 	begun := p.now()
-	if err := p.runDemo(ctx, wan, steering, db, length); err != nil {
+	if err := p.runDemo(ctx, wan, steering, file, length); err != nil {
 		return err
 	}
 	for _, unknown := range router.Unknown() {
 		fmt.Fprintf(p.stderr, "warning: the simulator did not know %s\n", unknown)
 	}
 	fmt.Fprintln(p.stdout)
-	return errors.Join(p.demoReport(context.WithoutCancel(ctx), begun, db), p.demoNext(db))
+	return errors.Join(p.demoReport(context.WithoutCancel(ctx), begun, file.path), p.demoNext(file.path))
 }
 
 // demoReport prints the report of what was recorded since the demo began.
@@ -184,8 +167,9 @@ func demoRouter() (*simulator.Simulator, simulator.Endpoint, error) {
 	return router, endpoint, nil
 }
 
-// runDemo runs the daemons for a while, with a line of progress.
-func (p *program) runDemo(ctx context.Context, wan, steering, db string, length time.Duration) error {
+// runDemo runs the daemons for a while, with a line of progress. The file is touched
+// only once all that they need is there.
+func (p *program) runDemo(ctx context.Context, wan, steering string, file *demoFile, length time.Duration) error {
 	demo := *p
 	demo.getenv = func(key string) (string, bool) {
 		if key == "WANCTL_DEMO_PASSWORD" {
@@ -194,7 +178,7 @@ func (p *program) runDemo(ctx context.Context, wan, steering, db string, length 
 		return p.getenv(key)
 	}
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	opts := daemonOptions{db: db}
+	opts := daemonOptions{db: file.path}
 	h, err := newHouse(opts, log)
 	if err != nil {
 		return err
@@ -214,8 +198,11 @@ func (p *program) runDemo(ctx context.Context, wan, steering, db string, length 
 	if err := h.addSteering(ctx, config, log); err != nil {
 		return err
 	}
+	if err := file.claim(); err != nil {
+		return err
+	}
 	fmt.Fprintf(p.stdout, "A simulated router on loopback, real pings to 127.0.0.1-3: autorate every 50 ms and steering every\n"+
-		"500 ms for %v, recorded into %s\n", length, db)
+		"500 ms for %v, recorded into %s\n", length, file.path)
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	bar := p.countdown(length)
@@ -268,6 +255,7 @@ func (p *program) demoNext(db string) error {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "\nAll of it is in %s (%d KiB). What to type next:\n\n", db, info.Size()/1024)
+	db = shellWord(db)
 	next := tabwriter.NewWriter(p.stdout, 0, 0, 3, ' ', 0)
 	for _, to := range [][2]string{
 		{"wanctl analyze --db " + db, "this report again"},

@@ -141,7 +141,7 @@ func (p *program) logInputs(ctx context.Context, args []string) (inputs []logfil
 		case info.IsDir():
 			return nil, 0, fmt.Errorf("%s is a folder: name the logs in it", name)
 		case !info.Mode().IsRegular():
-			return nil, 0, fmt.Errorf("%s is no file: pipe it in, as in: wanctl import - < %s", name, name)
+			return nil, 0, fmt.Errorf("%s is no file: pipe it in, as in: wanctl import - < %s", name, shellWord(name))
 		case all >= 0:
 			all += info.Size()
 		}
@@ -203,6 +203,6 @@ func (p *program) imported(path string, done store.Imported, s *logfile.Stats) {
 	}
 	if done.Cycles > 0 {
 		since, until := done.Since.UTC().Truncate(time.Second), done.Until.UTC().Truncate(time.Second).Add(time.Second)
-		fmt.Fprintf(p.stdout, "See it: wanctl analyze --db %s --since %s --until %s\n", path, since.Format(time.RFC3339), until.Format(time.RFC3339))
+		fmt.Fprintf(p.stdout, "See it: wanctl analyze --db %s --since %s --until %s\n", shellWord(path), since.Format(time.RFC3339), until.Format(time.RFC3339))
 	}
 }
