@@ -70,28 +70,32 @@ type column struct {
 // shed returns which columns there is room for in so many places.
 func shed(columns []column, width int) (shown []bool) {
 	shown = make([]bool, len(columns))
-	all := 0
 	for i, c := range columns {
 		shown[i] = c.width > 0
-		if shown[i] {
-			all += c.width + 1
-		}
-		if c.marked {
-			all--
-		}
 	}
-	for rank := 1; rank <= len(columns) && all-1 > width; rank++ {
+	for rank := 1; rank <= len(columns) && taken(columns, shown) > width; rank++ {
 		for i, c := range columns {
-			if c.rank == rank && shown[i] && all-1 > width {
+			if c.rank == rank && taken(columns, shown) > width {
 				shown[i] = false
-				all -= c.width + 1
-				if c.marked {
-					all++
-				}
 			}
 		}
 	}
 	return shown
+}
+
+// taken is how wide a row is.
+func taken(columns []column, shown []bool) (width int) {
+	gap := 0
+	for i, c := range columns {
+		if !shown[i] {
+			continue
+		}
+		width += gap + c.width
+		if gap = 1; c.marked {
+			gap = 0
+		}
+	}
+	return width
 }
 
 // row lays cells out under columns.

@@ -61,9 +61,14 @@ func (s *Screen) detail(l *Loop) []line {
 	return append(append(lines, line{rank: 2}), s.slowest(l)...)
 }
 
-// about says of the loop what has no column, as far as there is room.
+// about says of the loop what has no column, as far as there is room: failures first,
+// if there are any.
 func (s *Screen) about(l *Loop) string {
 	var facts []string
+	failed := fmt.Sprintf("failed %d", l.Failed)
+	if l.Failed > 0 {
+		facts = append(facts, cell{failed, strong}.paint())
+	}
 	if l.Run.Budget > 0 {
 		facts = append(facts, "every "+report.Stretch(l.Run.Budget))
 	}
@@ -72,7 +77,9 @@ func (s *Screen) about(l *Loop) string {
 	if l.Utilization.Known {
 		facts = append(facts, fmt.Sprintf("busy %.1f %%", l.Utilization.Value*100))
 	}
-	facts = append(facts, fmt.Sprintf("failed %d", l.Failed))
+	if l.Failed == 0 {
+		facts = append(facts, failed)
+	}
 	d := &l.Last.Decision
 	if d.RTT.Known {
 		rtt := fmt.Sprintf("RTT %.1f ms", d.RTT.Value)
@@ -83,7 +90,7 @@ func (s *Screen) about(l *Loop) string {
 	}
 	text := cell{l.String(), strong}.paint()
 	for _, fact := range facts {
-		if ansi.StringWidth(text)+2+len(fact) <= s.width {
+		if ansi.StringWidth(text)+2+ansi.StringWidth(fact) <= s.width {
 			text += "  " + fact
 		}
 	}

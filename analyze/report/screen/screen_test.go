@@ -246,6 +246,27 @@ func TestNothingMoves(t *testing.T) {
 	}
 }
 
+// TestFailuresAreSeen looks at a loop that fails and is fine otherwise: its failures are
+// in the table and first in the line about it, on narrow screens too.
+func TestFailuresAreSeen(t *testing.T) {
+	t.Parallel()
+	snap := house(time.Minute)
+	for i := range snap.Loops {
+		snap.Loops[i].Failed, snap.Loops[i].Overruns = 0, 0
+	}
+	snap.Loops[0].Failed = 737
+	for _, width := range []int{40, 60, 80, 120} {
+		lines := strings.Split(drawn(New(time.Minute, Options{}), snap, width, 24), "\n")
+		at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "FAIL") })
+		if at < 0 || !strings.Contains(lines[at+1], " 737") {
+			t.Errorf("%d wide: the failures have no column:\n%s", width, strings.Join(lines, "\n"))
+		}
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "autorate wan1  failed 737") }) {
+			t.Errorf("%d wide: the line about the loop does not begin with its failures:\n%s", width, strings.Join(lines, "\n"))
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	s := New(5*time.Minute, Options{})
