@@ -173,7 +173,7 @@ func (p *pane) ended(code int) {
 // steeringScreen is the screen of the demo's steering loop, as stable shows it.
 const steeringScreen = `wanctl top demo db last m : : UTC
 live;
-LOOP DOWN MB/S UP LAST MS P MS FAIL OVER MISS AGE
+LOOP DOWN MBIT UP LAST MS P MS FAIL OVER MISS AGE
 autorate wan s
 > steering steering s
 steering steering every ms cycles in s busy % failed

@@ -44,11 +44,18 @@ func (c cell) paint() string {
 	return "\x1b[" + sgr[c.style] + "m" + c.text + "\x1b[m"
 }
 
+// more ends a name that was cut.
+const more = "…"
+
 // fit cuts or pads text to a width.
 func fit(s string, width int, left bool) string {
 	n := ansi.StringWidth(s)
 	if n > width {
-		s = ansi.Truncate(s, width, "")
+		tail := ""
+		if left {
+			tail = more
+		}
+		s = ansi.Truncate(s, width, tail)
 		n = ansi.StringWidth(s)
 	}
 	pad := strings.Repeat(" ", width-n)

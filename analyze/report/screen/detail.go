@@ -242,7 +242,7 @@ p, space   pause: the picture stands still; what happens meanwhile counts
 ?          this help
 
 All figures are of the window, which ends with each loop's newest cycle.
-DOWN, UP, MB/S  zone and limit (Mbit/s) after the last cycle; steering: the rule
+DOWN, UP, MBIT  zone and limit (Mbit/s) after the last cycle; steering: the rule
 LAST P50 P99    the whole cycle, ms; "?" after a quantile: from too few cycles
 OVER MISS DROP  cycles longer than the interval; slots that no cycle started
                 in; cycles that were run but not recorded

@@ -54,6 +54,9 @@ func (s *Screen) Text(now time.Time) string {
 		}
 		b.WriteString(ansi.Truncate(strings.TrimRight(l.text, " "), s.width, ""))
 	}
+	if s.options.ASCII {
+		return strings.ReplaceAll(b.String(), more, "~")
+	}
 	return b.String()
 }
 
@@ -134,19 +137,25 @@ func (s *Screen) freshness(f *File, now time.Time) string {
 	return "from the file: newest record " + age(max(0, now.Sub(f.Newest))) + " old (it gains cycles at each flush)"
 }
 
-// table is the table of the loops; of many it shows those around the chosen one.
+// table is the table of the loops; of many it shows those around the chosen one. A
+// name is as wide as it takes to tell it from the others, and wider where the columns
+// leave room.
 func (s *Screen) table(loops []*Loop, now time.Time) []line {
 	name := len("LOOP")
 	for _, l := range loops {
 		name = max(name, ansi.StringWidth(l.String()))
 	}
+	least := min(name, 24)
+	for least < min(name, s.width/2) && alike(loops, least) {
+		least++
+	}
 	columns := []column{
 		{head: "", width: 1},
-		{head: "LOOP", width: min(name, 24), left: true},
+		{head: "LOOP", width: least, left: true},
 		{head: "DOWN", width: 8, left: true},
-		{head: "MB/S", width: 5, rank: 8},
+		{head: "MBIT", width: 5, rank: 8},
 		{head: "UP", width: 8, left: true, rank: 7},
-		{head: "MB/S", width: 5, rank: 4},
+		{head: "MBIT", width: 5, rank: 4},
 		{head: "LAST MS", width: 7, rank: 11},
 		{head: "P50 MS", width: 8, marked: true, rank: 2},
 		{head: "P95 MS", width: 8, marked: true, rank: 1},
@@ -159,6 +168,7 @@ func (s *Screen) table(loops []*Loop, now time.Time) []line {
 		{head: "AGE", width: 4, rank: 9},
 	}
 	shown := shed(columns, s.width)
+	columns[1].width = min(name, least+max(0, s.width-taken(columns, shown)))
 	lines := []line{{text: row(columns, shown, heads(columns))}}
 	at, room := s.at(loops), max(1, min(len(loops), max(4, s.height/4)))
 	first := max(0, min(at-room/2, len(loops)-room))
@@ -169,6 +179,15 @@ func (s *Screen) table(loops []*Loop, now time.Time) []line {
 		lines = append(lines, line{text: cell{fmt.Sprintf("  and %d more: tab goes on", hidden), weak}.paint()})
 	}
 	return append(lines, line{rank: 2})
+}
+
+// alike tells whether two loops have the same name once it is cut to a width.
+func alike(loops []*Loop, width int) bool {
+	seen := make(map[string]bool, len(loops))
+	for _, l := range loops {
+		seen[fit(l.String(), width, true)] = true
+	}
+	return len(seen) < len(loops)
 }
 
 // loop is a loop's row in the table of loops.

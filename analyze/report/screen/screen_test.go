@@ -267,6 +267,31 @@ func TestFailuresAreSeen(t *testing.T) {
 	}
 }
 
+// TestLongNames wants names whole where there is room, and else marked as cut.
+func TestLongNames(t *testing.T) {
+	t.Parallel()
+	snap := house(time.Minute)
+	snap.Loops[0].WAN, snap.Loops[1].WAN = "fibre-downstairs-left", "fibre-downstairs-right"
+	for _, tc := range []struct {
+		width int
+		ascii bool
+		want  []string
+	}{
+		{40, false, []string{"> autorate fibre-downstai… GREEN       0", "  autorate fibre-downstai… RED         1"}},
+		{40, true, []string{"> autorate fibre-downstai~ GREEN       0"}},
+		{60, false, []string{"> autorate fibre-downstairs-l… ", "  autorate fibre-downstairs-r… "}},
+		{80, false, []string{"> autorate fibre-downstairs-left  ", "  autorate fibre-downstairs-right "}},
+		{160, false, []string{"> autorate fibre-downstairs-left  ", "  autorate fibre-downstairs-right "}},
+	} {
+		text := drawn(New(time.Minute, Options{ASCII: tc.ascii}), snap, tc.width, 24)
+		for _, want := range tc.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%d wide: no %q in\n%s", tc.width, want, text)
+			}
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	s := New(5*time.Minute, Options{})
