@@ -66,9 +66,10 @@ type View struct {
 
 // Page is a tab. Its methods fail the test when something goes wrong.
 type Page struct {
-	t   testing.TB
-	ctx context.Context
-	url string
+	t     testing.TB
+	ctx   context.Context
+	url   string
+	width int
 
 	mu       sync.Mutex
 	errors   []string
@@ -80,7 +81,7 @@ func (b *Browser) Visit(url string, v View) *Page {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	b.t.Cleanup(cancel)
-	p := &Page{t: b.t, ctx: ctx, url: url}
+	p := &Page{t: b.t, ctx: ctx, url: url, width: v.Width}
 	if err := chromedp.Listen(ctx, p.listen); err != nil {
 		b.t.Fatalf("listen to %s: %v", url, err)
 	}
@@ -176,23 +177,25 @@ func (p *Page) Requests() []string {
 	return slices.Clone(p.requests)
 }
 
-// overflowing finds the elements that make the page wider than the window.
-const overflowing = `(() => {
+// overflowing finds the elements that make the page wider than the window. A phone
+// zooms out until all is seen, so that its innerWidth is never too small: the width
+// is that of the view.
+const overflowing = `(width => {
 	const wide = [];
-	if (document.documentElement.scrollWidth > innerWidth) {
+	if (document.documentElement.scrollWidth > width) {
 		for (const e of document.querySelectorAll("body *")) {
 			const box = e.getBoundingClientRect();
-			if (box.right > innerWidth + 1 && !e.closest(".scroll") && !e.closest("svg svg")) wide.push(e.tagName + "." + e.getAttribute("class") + "#" + e.id + " to " + Math.round(box.right));
+			if (box.right > width + 1 && !e.closest(".scroll") && !e.closest("svg svg")) wide.push(e.tagName + "." + e.getAttribute("class") + "#" + e.id + " to " + Math.round(box.right));
 		}
 		wide.push("page is " + document.documentElement.scrollWidth + " wide");
 	}
 	return wide.slice(-20);
-})()`
+})(%d)`
 
 // Overflow returns what makes the page wider than the window; nothing if it is not.
 func (p *Page) Overflow() []string {
 	p.t.Helper()
-	return Eval[[]string](p, overflowing)
+	return Eval[[]string](p, fmt.Sprintf(overflowing, p.width))
 }
 
 // Screenshot keeps a picture of the whole page as NAME.png in the folder that

@@ -53,7 +53,34 @@ func TestInABrowser(t *testing.T) {
 	if errs := p.Errors(); len(errs) > 0 {
 		t.Errorf("the console says %s", strings.Join(errs, "\n"))
 	}
+	t.Run("the longest words fit on a phone", func(t *testing.T) { longest(t, b) })
 	t.Run("it works under a strict content security policy", func(t *testing.T) { strict(t, b, c) })
+}
+
+// longest shows a page whose names are as long as they may be.
+func longest(t *testing.T, b *browser.Browser) {
+	_, text := shown(t, 3*time.Minute, strings.Repeat("W", 64), strings.Repeat("m", 63)+".example", fixed(t))
+	path := filepath.Join(t.TempDir(), "longest.html")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]browser.View{
+		"report-longest-desktop":     {Width: 1280, Height: 900},
+		"report-longest-phone-light": {Width: 390, Height: 844, Phone: true},
+		"report-longest-phone-dark":  {Width: 390, Height: 844, Phone: true, Dark: true},
+		"report-longest-small-phone": {Width: 360, Height: 640, Phone: true},
+	} {
+		fits(t, name, b.Visit(browser.File(t, path), v))
+	}
+}
+
+// fits complains of what is wider than the window.
+func fits(t *testing.T, name string, p *browser.Page) {
+	t.Helper()
+	if wide := p.Overflow(); len(wide) > 0 {
+		t.Errorf("%s: wider than the window:\n%s", name, strings.Join(wide, "\n"))
+	}
+	p.Screenshot(name)
 }
 
 // renews replaces the body, as a live page does.
@@ -123,10 +150,7 @@ func quiet(t *testing.T, b *browser.Browser, url string) {
 		if got := p.Requests(); len(got) != 1 || got[0] != url {
 			t.Errorf("%s: it asked for %v", v.name, got)
 		}
-		if wide := p.Overflow(); len(wide) > 0 {
-			t.Errorf("%s: wider than the window:\n%s", v.name, strings.Join(wide, "\n"))
-		}
-		p.Screenshot(v.name)
+		fits(t, v.name, p)
 	}
 }
 
