@@ -198,6 +198,50 @@ func (p *Page) Overflow() []string {
 	return Eval[[]string](p, fmt.Sprintf(overflowing, p.width))
 }
 
+// overlapping finds texts that are printed over others: whose boxes, as far as they
+// are not clipped, share more than half a line.
+const overlapping = `(() => {
+	const clips = new Map([[null, [-Infinity, -Infinity, Infinity, Infinity]]]);
+	const cut = (a, b) => [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])];
+	const sides = b => [b.left, b.top, b.right, b.bottom];
+	const clip = e => {
+		if (!clips.has(e)) {
+			const outer = clip(e.parentElement);
+			const open = e instanceof SVGElement || e === document.body || e === document.documentElement || getComputedStyle(e).overflowX === "visible";
+			clips.set(e, open ? outer : cut(outer, sides(e.getBoundingClientRect())));
+		}
+		return clips.get(e);
+	};
+	const boxes = [];
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let n; n = texts.nextNode();) {
+		if (!n.data.trim() || !n.parentElement.checkVisibility()) continue; // what is in closed details has boxes too
+		const range = document.createRange();
+		range.selectNodeContents(n);
+		for (const r of range.getClientRects()) {
+			const box = cut(sides(r), clip(n.parentElement));
+			if (box[2] - box[0] > 1 && box[3] - box[1] > 1) boxes.push({n, box});
+		}
+	}
+	boxes.sort((a, b) => a.box[1] - b.box[1]);
+	const found = new Set();
+	boxes.forEach((a, i) => {
+		for (const b of boxes.slice(i + 1)) {
+			if (b.box[1] >= a.box[3]) break;
+			const [left, top, right, bottom] = cut(a.box, b.box);
+			const lower = Math.min(a.box[3] - a.box[1], b.box[3] - b.box[1]);
+			if (a.n !== b.n && right - left > 1 && bottom - top > lower / 2) found.add(a.n.data.trim() + " | " + b.n.data.trim());
+		}
+	});
+	return [...found].slice(0, 20);
+})()`
+
+// Overlaps returns the texts of the page that are printed over one another, in pairs.
+func (p *Page) Overlaps() []string {
+	p.t.Helper()
+	return Eval[[]string](p, overlapping)
+}
+
 // Screenshot keeps a picture of the whole page as NAME.png in the folder that
 // WANCTL_ARTIFACTS names; without that it does nothing.
 func (p *Page) Screenshot(name string) {

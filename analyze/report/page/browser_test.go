@@ -19,6 +19,7 @@ import (
 
 	"wanctl/analyze/report"
 	"wanctl/analyze/report/browser"
+	"wanctl/cycle"
 )
 
 // evenings are the numbers of a page as JSON has them, by loop.
@@ -57,11 +58,27 @@ func TestInABrowser(t *testing.T) {
 	t.Run("it works under a strict content security policy", func(t *testing.T) { strict(t, b, c) })
 }
 
-// longest shows a page whose names are as long as they may be.
+// longest shows a page whose names are as long as they may be, and whose slowest cycles
+// ended in all ways.
 func longest(t *testing.T, b *browser.Browser) {
-	_, text := shown(t, 3*time.Minute, strings.Repeat("W", 64), strings.Repeat("m", 63)+".example", fixed(t))
+	c, _ := shown(t, 3*time.Minute, strings.Repeat("W", 64), strings.Repeat("m", 63)+".example", fixed(t))
+	for i, es := range c.Slowest {
+		for k := range es {
+			for n := range es[k].Cycle.Spans {
+				es[k].Cycle.Spans[n].Outcome = cycle.Outcome((i + k + n) % 4)
+			}
+			for n := range es[k].Parts {
+				es[k].Parts[n].Duration = []time.Duration{201400 * time.Microsecond, 34560 * time.Microsecond, 12345 * time.Millisecond}[n%3]
+				es[k].Parts[n].P50 = 61230 * time.Microsecond
+			}
+		}
+	}
+	text := new(bytes.Buffer)
+	if err := Write(text, c, fixed(t)); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(t.TempDir(), "longest.html")
-	if err := os.WriteFile(path, text, 0o644); err != nil {
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, v := range map[string]browser.View{
@@ -74,11 +91,14 @@ func longest(t *testing.T, b *browser.Browser) {
 	}
 }
 
-// fits complains of what is wider than the window.
+// fits complains of what is wider than the window or printed over something else.
 func fits(t *testing.T, name string, p *browser.Page) {
 	t.Helper()
 	if wide := p.Overflow(); len(wide) > 0 {
 		t.Errorf("%s: wider than the window:\n%s", name, strings.Join(wide, "\n"))
+	}
+	if over := p.Overlaps(); len(over) > 0 {
+		t.Errorf("%s: texts over one another:\n%s", name, strings.Join(over, "\n"))
 	}
 	p.Screenshot(name)
 }
