@@ -274,6 +274,15 @@ func TestThinQuantilesAreMarked(t *testing.T) {
 	}
 }
 
+func TestThin(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ permille, enough int64 }{{0, 1}, {500, 2}, {950, 20}, {990, 100}, {999, 1000}} {
+		if !Thin(c.enough-1, c.permille) || Thin(c.enough, c.permille) {
+			t.Errorf("a quantile of %d permille takes other than %d values", c.permille, c.enough)
+		}
+	}
+}
+
 func TestNothingRecordedIsNoLoops(t *testing.T) {
 	t.Parallel()
 	a := mustAnalyze(t, stretch(0, time.Hour), Options{}, new(memory))

@@ -53,6 +53,7 @@ type Change struct {
 	Before, After int64 // counts
 	P50, P95, P99 Difference
 	Mean          Difference
+	Warnings      []string // what to doubt of either side, e.g. "before: p99 from 30 values (it takes 100)"
 }
 
 // Verdict is the verdict on the series as a whole: that on its median.
@@ -170,11 +171,18 @@ func change(s cycle.Series, before, after *Span, x, y *sample) Change {
 			values[i] = [numStats]time.Duration{span.P50.Value, span.P95.Value, span.P99.Value, mean}
 		}
 	}
+	doubts := func(side string, span *Span) {
+		for _, warning := range span.Warnings {
+			c.Warnings = append(c.Warnings, side+": "+warning)
+		}
+	}
 	if before != nil {
 		c.Before = before.Count
+		doubts("before", before)
 	}
 	if after != nil {
 		c.After = after.Count
+		doubts("after", after)
 	}
 	var scatter [2]spread
 	enough := x != nil && y != nil && len(x.us) >= fewest && len(y.us) >= fewest

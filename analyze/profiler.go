@@ -132,13 +132,14 @@ func (p *Profiler) Report() string {
 			continue
 		}
 		fmt.Fprintf(b, "\n%s: count=%d, min=%.1fms, avg=%.1fms, max=%.1fms, p95=%.1fms%s, p99=%.1fms%s", l, s.Count,
-			cycle.Millis(s.Min), s.Avg(), cycle.Millis(s.Max), cycle.Millis(s.P95), thin(s.Count, 20), cycle.Millis(s.P99), thin(s.Count, 100))
+			cycle.Millis(s.Min), s.Avg(), cycle.Millis(s.Max), cycle.Millis(s.P95), thin(s.Count, 950), cycle.Millis(s.P99), thin(s.Count, 990))
 	}
 	return b.String()
 }
 
-func thin(n, enough int) string {
-	if n < enough {
+// thin is the mark of a quantile from too few values.
+func thin(n int, permille int64) string {
+	if Thin(int64(n), permille) {
 		return "?"
 	}
 	return ""

@@ -39,13 +39,23 @@ type Quantile struct {
 var quantiles = [...]struct {
 	name     string
 	permille int64
-	enough   int64 // values below which it is thin: 1/(1-q)
 	of       func(*Summary) *Quantile
 }{
-	{"p50", 500, 2, func(s *Summary) *Quantile { return &s.P50 }},
-	{"p95", 950, 20, func(s *Summary) *Quantile { return &s.P95 }},
-	{"p99", 990, 100, func(s *Summary) *Quantile { return &s.P99 }},
+	{"p50", 500, func(s *Summary) *Quantile { return &s.P50 }},
+	{"p95", 950, func(s *Summary) *Quantile { return &s.P95 }},
+	{"p99", 990, func(s *Summary) *Quantile { return &s.P99 }},
 }
+
+// enough is how many values a quantile in permille takes: 1/(1-q), so that one may lie
+// beyond it.
+func enough(permille int64) int64 {
+	beyond := 1000 - permille
+	return (1000 + beyond - 1) / beyond
+}
+
+// Thin tells whether a quantile in permille, e.g. 990 for p99, is from too few values
+// to be shown without a mark.
+func Thin(n, permille int64) bool { return n < enough(permille) }
 
 // Avg returns the mean in milliseconds; 0 when there are no values.
 func (s *Summary) Avg() float64 {
@@ -76,8 +86,8 @@ func summarize(t *tally) Summary {
 		if to.High.Known = high <= n; to.High.Known {
 			picks = append(picks, pick{high, &to.High.Value})
 		}
-		if to.Thin = n < q.enough; to.Thin {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s from %s (it takes %d)", q.name, counted(n, "value"), q.enough))
+		if to.Thin = Thin(n, q.permille); to.Thin {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s from %s (it takes %d)", q.name, counted(n, "value"), enough(q.permille)))
 		}
 	}
 	pickAll(&t.dist, picks)

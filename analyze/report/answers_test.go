@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -151,6 +152,78 @@ func TestHistogramCountsEveryValue(t *testing.T) {
 		}
 		if n != len(us) {
 			t.Errorf("%v: %d values drawn\n%s", us, n, b)
+		}
+	}
+}
+
+// TestThinAnswersAreMarked asks why, and compares, where some labels have few values.
+func TestThinAnswersAreMarked(t *testing.T) {
+	t.Parallel()
+	run := &cycle.Run{Daemon: cycle.Autorate, WAN: "wan1", Budget: 2 * time.Second}
+	r := new(recording)
+	r.add(run, 360, map[cycle.Part]time.Duration{cycle.RTT: 24 * time.Millisecond, cycle.Update: 40 * time.Millisecond}) // 40 updates
+	late := new(recording)
+	late.add(run, 1, map[cycle.Part]time.Duration{cycle.RTT: 24 * time.Millisecond})
+	late.cycles[0].Start = epoch.Add(30 * time.Minute)
+	r.cycles = append(r.cycles, late.cycles...)
+
+	y, err := analyze.Why(t.Context(), hour, analyze.Question{Slowest: 3}, analyze.Options{}, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := new(bytes.Buffer)
+	if err := report.Why(b, y, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	updates := 0
+	for line := range strings.Lines(b.String()) {
+		fields := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "  update"):
+			updates++
+			if n := strings.Count(line, "?"); n != 1 {
+				t.Errorf("%d marks, want that of p99: %s", n, line)
+			}
+		case len(fields) > 0 && fields[0] == "rtt" && strings.Contains(line, "?"):
+			t.Errorf("a p99 of 361 values is marked: %s", line)
+		}
+	}
+	if updates == 0 || !strings.Contains(b.String(), "? from too few values") {
+		t.Errorf("the marks are not there, or not explained:\n%s", b)
+	}
+
+	s, half := []analyze.Source{r}, epoch.Add(30*time.Minute)
+	c, err := analyze.Compare(t.Context(), analyze.Side{Window: cycle.Window{Since: epoch, Until: half}, Sources: s},
+		analyze.Side{Window: cycle.Window{Since: half, Until: epoch.Add(time.Hour)}, Sources: s}, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	if err := report.Compare(b, c, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	// RTT and total: all three of the one value after; update: p99 of the 40 before.
+	if n := strings.Count(b.String(), "s?"); n != 7 || !strings.Contains(b.String(), "? from too few values") {
+		t.Errorf("%d quantiles are marked, want 7, explained:\n%s", n, b)
+	}
+	b.Reset()
+	if err := report.CompareJSON(b, c, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Changes []struct {
+			Part     string
+			Warnings []string
+		}
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	one := []string{"after: p50 from 1 value (it takes 2)", "after: p95 from 1 value (it takes 20)", "after: p99 from 1 value (it takes 100)"}
+	want := map[string][]string{"rtt": one, "total": one, "update": {"before: p99 from 40 values (it takes 100)"}}
+	for _, change := range got.Changes {
+		if !slices.Equal(change.Warnings, want[change.Part]) {
+			t.Errorf("%s: %q, want %q", change.Part, change.Warnings, want[change.Part])
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 // Compare writes what changed between two windows, one aligned table per loop.
 func Compare(w io.Writer, c *analyze.Comparison, o Options) error {
 	b := new(bytes.Buffer)
+	var marks legend
 	for _, side := range []struct {
 		name string
 		a    *analyze.Analysis
@@ -31,17 +32,19 @@ func Compare(w io.Writer, c *analyze.Comparison, o Options) error {
 			{head: "statistic", left: true},
 			{head: "n before", rank: 2},
 			{head: "n after", rank: 2},
-			{head: "before"},
-			{head: "after"},
+			{head: "before "},
+			{head: "after "},
 			{head: "difference"},
 			{head: "95 % interval", left: true, rank: 3},
 			{head: "verdict", left: true},
 		}}
 		for ; i < len(c.Changes) && c.Changes[i].Daemon == first.Daemon && c.Changes[i].WAN == first.WAN; i++ {
 			change(t, &c.Changes[i])
+			marks.thin = marks.thin || len(c.Changes[i].Warnings) > 0
 		}
 		_ = t.write(b, o.Width)
 	}
+	marks.write(b)
 	fmt.Fprintf(b, "\nFaster and slower take a difference that stands out at 99 %%; the interval shown is that of 95 %%. Cycles resemble those\n"+
 		"before them, which is allowed for. Too few: p50 and mean take 20 values on each side, p95 100, p99 500.\n")
 	for _, a := range []*analyze.Analysis{c.Before, c.After} {
@@ -53,15 +56,17 @@ func Compare(w io.Writer, c *analyze.Comparison, o Options) error {
 	return err
 }
 
-// differences are a change's statistics, by name.
+// differences are a change's statistics, by name; the permille of a mean are 0.
 func differences(c *analyze.Change) []struct {
-	Name string
-	D    *analyze.Difference
+	Name     string
+	Permille int64
+	D        *analyze.Difference
 } {
 	return []struct {
-		Name string
-		D    *analyze.Difference
-	}{{"p50", &c.P50}, {"p95", &c.P95}, {"p99", &c.P99}, {"mean", &c.Mean}}
+		Name     string
+		Permille int64
+		D        *analyze.Difference
+	}{{"p50", 500, &c.P50}, {"p95", 950, &c.P95}, {"p99", 990, &c.P99}, {"mean", 0, &c.Mean}}
 }
 
 func change(t *table, c *analyze.Change) {
@@ -77,16 +82,9 @@ func change(t *table, c *analyze.Change) {
 			change := math.Round(1000*float64(d.D.Diff())/float64(d.D.Before)) / 10
 			diff += fmt.Sprintf(" (%+.1f %%)", change+0) // no -0.0
 		}
-		t.add(part, target, label, d.Name, before, after, shown(d.D.Before, c.Before), shown(d.D.After, c.After), diff, interval, string(d.D.Verdict))
+		t.add(part, target, label, d.Name, before, after, timing(d.D.Before, c.Before, d.Permille), timing(d.D.After, c.After, d.Permille), diff, interval, string(d.D.Verdict))
 		part, target, label, before, after = "", "", "", "", ""
 	}
-}
-
-func shown(d time.Duration, n int64) string {
-	if n == 0 {
-		return "-"
-	}
-	return duration(d)
 }
 
 // signed shows a difference.
@@ -111,18 +109,19 @@ type (
 		Warnings []string     `json:"warnings"`
 	}
 	changeJSON struct {
-		Daemon  cycle.Daemon    `json:"daemon"`
-		WAN     string          `json:"wan"`
-		Label   cycle.Label     `json:"label"`
-		Part    string          `json:"part"`
-		Target  string          `json:"target,omitempty"`
-		Before  int64           `json:"count_before"`
-		After   int64           `json:"count_after"`
-		Verdict analyze.Verdict `json:"verdict"` // on the median
-		P50     differenceJSON  `json:"p50"`
-		P95     differenceJSON  `json:"p95"`
-		P99     differenceJSON  `json:"p99"`
-		Mean    differenceJSON  `json:"mean"`
+		Daemon   cycle.Daemon    `json:"daemon"`
+		WAN      string          `json:"wan"`
+		Label    cycle.Label     `json:"label"`
+		Part     string          `json:"part"`
+		Target   string          `json:"target,omitempty"`
+		Before   int64           `json:"count_before"`
+		After    int64           `json:"count_after"`
+		Verdict  analyze.Verdict `json:"verdict"` // on the median
+		P50      differenceJSON  `json:"p50"`
+		P95      differenceJSON  `json:"p95"`
+		P99      differenceJSON  `json:"p99"`
+		Mean     differenceJSON  `json:"mean"`
+		Warnings []string        `json:"warnings"` // what to doubt of the quantiles
 	}
 	differenceJSON struct {
 		Before  cycle.Maybe[float64] `json:"before_ms"`
@@ -144,7 +143,7 @@ func CompareJSON(w io.Writer, c *analyze.Comparison, _ Options) error {
 	}
 	for i := range c.Changes {
 		x := &c.Changes[i]
-		v := changeJSON{Daemon: x.Daemon, WAN: x.WAN, Label: x.Label, Part: x.Part.String(), Target: x.Target, Before: x.Before, After: x.After, Verdict: x.Verdict()}
+		v := changeJSON{Daemon: x.Daemon, WAN: x.WAN, Label: x.Label, Part: x.Part.String(), Target: x.Target, Before: x.Before, After: x.After, Verdict: x.Verdict(), Warnings: list(x.Warnings)}
 		for j, into := range []*differenceJSON{&v.P50, &v.P95, &v.P99, &v.Mean} {
 			from := differences(x)[j].D
 			known := from.Verdict != analyze.TooFew

@@ -88,6 +88,7 @@ var sparks = []rune("▁▂▃▄▅▆▇█")
 // step. A dot is a step in which nothing was recorded.
 func Trends(w io.Writer, trends []analyze.Trend, step time.Duration, o Options) error {
 	b := new(bytes.Buffer)
+	var marks legend
 	for i := 0; i < len(trends); {
 		first := &trends[i]
 		fmt.Fprintf(b, "\n%s %s, one step %s\n", first.Daemon, Printable(first.WAN), duration(step))
@@ -97,47 +98,63 @@ func Trends(w io.Writer, trends []analyze.Trend, step time.Duration, o Options) 
 			{head: "target", left: true, rank: 1},
 			{head: "", left: true},
 			{head: "trend", left: true},
-			{head: "least"},
-			{head: "most"},
-			{head: "latest"},
+			{head: "least "},
+			{head: "most "},
+			{head: "latest "},
 		}}
 		for ; i < len(trends) && trends[i].Daemon == first.Daemon && trends[i].WAN == first.WAN; i++ {
 			part, label, target := trends[i].Part.String(), Printable(string(trends[i].Label)), Printable(trends[i].Target)
 			for _, q := range []struct {
 				name string
-				of   func(analyze.Step) time.Duration
+				of   func(*analyze.Step) analyze.Quantile
 			}{
-				{"p50", func(s analyze.Step) time.Duration { return s.P50 }}, {"p99", func(s analyze.Step) time.Duration { return s.P99 }},
+				{"p50", func(s *analyze.Step) analyze.Quantile { return quantileOf(s, s.P50, 500) }},
+				{"p99", func(s *analyze.Step) analyze.Quantile { return quantileOf(s, s.P99, 990) }},
 			} {
 				line, least, most, latest := sparkline(trends[i].Steps, q.of)
-				t.add(part, label, target, q.name, line, duration(least), duration(most), duration(latest))
+				t.add(part, label, target, q.name, line, quantile(least), quantile(most), quantile(latest))
+				marks.thin = marks.thin || least.Thin || most.Thin || latest.Thin
 				part, target = "", ""
 			}
 		}
 		_ = t.write(b, o.Width)
 	}
+	marks.write(b)
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
+// quantileOf is a step's quantile in permille.
+func quantileOf(s *analyze.Step, d time.Duration, permille int64) analyze.Quantile {
+	return analyze.Quantile{Value: d, Thin: analyze.Thin(s.Count, permille)}
+}
+
 // sparkline draws steps from the least to the most of them.
-func sparkline(steps []analyze.Step, of func(analyze.Step) time.Duration) (line string, least, most, latest time.Duration) {
-	least = math.MaxInt64
-	for _, s := range steps {
-		if s.Count > 0 {
-			latest = of(s)
-			least, most = min(least, latest), max(most, latest)
+func sparkline(steps []analyze.Step, of func(*analyze.Step) analyze.Quantile) (line string, least, most, latest analyze.Quantile) {
+	least.Value = math.MaxInt64
+	for i := range steps {
+		if steps[i].Count == 0 {
+			continue
+		}
+		latest = of(&steps[i])
+		if latest.Value < least.Value {
+			least = latest
+		}
+		if latest.Value >= most.Value {
+			most = latest
 		}
 	}
-	least = min(least, most)
+	if least.Value > most.Value {
+		least = most
+	}
 	// What hardly changes is drawn so: less than a tenth is not blown up.
-	scale := max(most-least, most/10, 1)
-	for _, s := range steps {
+	scale := max(most.Value-least.Value, most.Value/10, 1)
+	for i := range steps {
 		switch {
-		case s.Count == 0:
+		case steps[i].Count == 0:
 			line += "·"
 		default:
-			line += string(sparks[int(float64(of(s)-least)/float64(scale)*float64(len(sparks)-1)+0.5)])
+			line += string(sparks[int(float64(of(&steps[i]).Value-least.Value)/float64(scale)*float64(len(sparks)-1)+0.5)])
 		}
 	}
 	return line, least, most, latest

@@ -107,7 +107,7 @@ func spans(l *analyze.Loop, marks *legend) *table {
 			waited = percent(s.CriticalShare)
 		}
 		if s.Count == 0 { // a reflector that never answered
-			t.add(s.Part.String(), Printable(string(s.Label)), Printable(s.Target), "0", count(s.Failed), "-", "-", "- ", "- ", "- ", "-", "-", waited)
+			t.add(s.Part.String(), Printable(string(s.Label)), Printable(s.Target), "0", count(s.Failed), "-", "-", unknown, unknown, unknown, "-", "-", waited)
 			continue
 		}
 		t.add(s.Part.String(), Printable(string(s.Label)), Printable(s.Target), count(s.Count), count(s.Failed),

@@ -17,10 +17,12 @@ import (
 func Why(w io.Writer, y *analyze.Whys, o Options) error {
 	b := new(bytes.Buffer)
 	heading(b, y.Analysis, o)
+	var marks legend
 	for i := range y.Cycles {
 		fmt.Fprintln(b)
-		explained(b, &y.Cycles[i], o)
+		explained(b, &y.Cycles[i], counted(y.Analysis, y.Cycles[i].Cycle.Run), &marks, o)
 	}
+	marks.write(b)
 	fmt.Fprintf(b, "\n%s\n", tallyLine(y))
 	for _, warning := range y.Analysis.Warnings {
 		fmt.Fprintf(b, "warning: %s\n", Printable(warning))
@@ -54,8 +56,26 @@ func tallyLine(y *analyze.Whys) string {
 	return line
 }
 
+// counted is how many values of each part of a run's loop what is usual comes from; for
+// the rest those of the whole cycles.
+func counted(a *analyze.Analysis, run *cycle.Run) (n [cycle.NumParts]int64) {
+	for i := range a.Loops {
+		l := &a.Loops[i]
+		if l.Daemon != run.Daemon || l.WAN != run.WAN {
+			continue
+		}
+		for k := range l.Spans {
+			if s := &l.Spans[k]; s.Target == "" {
+				n[s.Part] = s.Count
+			}
+		}
+	}
+	n[cycle.Other] = n[cycle.Total]
+	return n
+}
+
 // explained writes one cycle.
-func explained(b *bytes.Buffer, e *analyze.Explained, o Options) {
+func explained(b *bytes.Buffer, e *analyze.Explained, of [cycle.NumParts]int64, marks *legend, o Options) {
 	c := &e.Cycle
 	fmt.Fprintf(b, "%s  %s %s, cycle %d: %s", o.moment(c.Start), c.Run.Daemon, Printable(c.Run.WAN), c.Seq, duration(c.Total))
 	if c.Run.Budget > 0 {
@@ -68,7 +88,7 @@ func explained(b *bytes.Buffer, e *analyze.Explained, o Options) {
 		fmt.Fprintf(b, ", %s", c.Outcome)
 	}
 	fmt.Fprintf(b, "\n%swaited for %s\n", indent, Printable(e.Cause.String()))
-	waterfall(b, e, o)
+	waterfall(b, e, of, marks, o)
 	for _, line := range []string{Besides(c), Decided(c)} {
 		if line != "" {
 			fmt.Fprintf(b, "%s%s\n", indent, line)
@@ -82,10 +102,10 @@ var bars = []rune(" ▏▎▍▌▋▊▉█")
 const barWidth = 40
 
 // waterfall draws the spans on the cycle's own scale, each part beside what is
-// usual for it.
-func waterfall(b *bytes.Buffer, e *analyze.Explained, o Options) {
+// usual for it, which comes from so many values.
+func waterfall(b *bytes.Buffer, e *analyze.Explained, of [cycle.NumParts]int64, marks *legend, o Options) {
 	t := &table{columns: []column{
-		{head: "part", left: true}, {head: "", left: true}, {head: "took"}, {head: "usual (p50)"}, {head: "p99"}, {head: "", left: true},
+		{head: "part", left: true}, {head: "", left: true}, {head: "took"}, {head: "usual (p50) "}, {head: "p99 "}, {head: "", left: true},
 	}}
 	c := &e.Cycle
 	end := time.Duration(0)
@@ -108,12 +128,13 @@ func waterfall(b *bytes.Buffer, e *analyze.Explained, o Options) {
 				note = strings.TrimSpace(note + " " + span.Outcome.String())
 			}
 		}
-		usual, p99 := "-", "-"
+		usual, p99 := unknown, unknown
 		if p.P50 > 0 || p.P99 > 0 {
-			usual = duration(p.P50)
+			usual = timing(p.P50, of[p.Part], 500)
 		}
 		if p.P99 > 0 {
-			p99 = duration(p.P99)
+			p99 = timing(p.P99, of[p.Part], 990)
+			marks.thin = marks.thin || analyze.Thin(of[p.Part], 990)
 		}
 		t.add(name, bar, duration(p.Duration), usual, p99, note)
 		if p.Part == cycle.RTT {

@@ -103,6 +103,17 @@ func quantile(q analyze.Quantile) string {
 	return duration(q.Value) + " "
 }
 
+// timing shows a quantile in permille of n values with its mark, as far as it is known.
+func timing(d time.Duration, n, permille int64) string {
+	if n == 0 {
+		return unknown
+	}
+	return quantile(analyze.Quantile{Value: d, Thin: analyze.Thin(n, permille)})
+}
+
+// unknown stands where there is no quantile; its last place is that of the mark.
+const unknown = "- "
+
 // Printable makes text from a file harmless to a terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -265,7 +265,7 @@ func hovers(t *testing.T, p *browser.Page) {
 			break
 		}
 	}
-	if !strings.HasPrefix(tip, row) || !strings.Contains(tip, "p99 ms") {
+	if !strings.HasPrefix(tip, row) || !strings.Contains(tip, "p99 ms") || !strings.Contains(tip, "?") {
 		t.Errorf("the pointer on the second step, %s, shows %q", row, tip)
 	}
 	tip = browser.Eval[string](p, `(() => {

@@ -109,7 +109,7 @@ func distributions(l *analyze.Loop) template.HTML {
 	for _, s := range ss {
 		d.add(`<div class="name">%s</div><div>`, escape(spanName(s.Part, s.Label, s.Target)))
 		a.distribution(d, s)
-		d.add(`</div><div class="figure">%s <span>to</span> %s</div>`, escape(duration(s.P50.Value)), escape(duration(s.Max)))
+		d.add(`</div><div class="figure">%s <span>to</span> %s</div>`, escape(duration(s.P50.Value)+mark(s.P50)), escape(duration(s.Max)))
 	}
 	d.add(`<div class="name"></div><div>`)
 	a.labels(d)
@@ -124,7 +124,7 @@ func (a *axis) distribution(d *drawing, s *analyze.Span) {
 	const height = 44
 	d.add(`<svg class="dist" height="%d" role="img" aria-label="%s">`, height,
 		escape(fmt.Sprintf("distribution of %s: half up to %s, 99 of 100 up to %s, the longest %s", spanName(s.Part, s.Label, s.Target),
-			duration(s.P50.Value), duration(s.P99.Value), duration(s.Max))))
+			duration(s.P50.Value)+mark(s.P50), duration(s.P99.Value)+mark(s.P99), duration(s.Max))))
 	a.grid(d, height)
 	bars := a.bars(s)
 	density := func(b bar) float64 {

@@ -179,19 +179,20 @@ func (h *history) latencyColumns() (cs []column) {
 	name := spanName(s.Part, s.Label, s.Target)
 	cs = append(cs, column{name + " count", func(i int) string { return count(s.Steps[i].Count) }})
 	for _, q := range []struct {
-		name string
-		of   func(*analyze.Step) time.Duration
+		name     string
+		permille int64
+		of       func(*analyze.Step) time.Duration
 	}{
-		{"p50", func(s *analyze.Step) time.Duration { return s.P50 }},
-		{"p95", func(s *analyze.Step) time.Duration { return s.P95 }},
-		{"p99", func(s *analyze.Step) time.Duration { return s.P99 }},
-		{"max", func(s *analyze.Step) time.Duration { return s.Max }},
+		{"p50", 500, func(s *analyze.Step) time.Duration { return s.P50 }},
+		{"p95", 950, func(s *analyze.Step) time.Duration { return s.P95 }},
+		{"p99", 990, func(s *analyze.Step) time.Duration { return s.P99 }},
+		{"max", 0, func(s *analyze.Step) time.Duration { return s.Max }},
 	} {
 		cs = append(cs, column{q.name + " ms", func(i int) string {
 			if s.Steps[i].Count == 0 {
 				return ""
 			}
-			return millis(q.of(&s.Steps[i]))
+			return millis(q.of(&s.Steps[i])) + thin(s.Steps[i].Count, q.permille)
 		}})
 	}
 	for _, k := range h.markKinds() {
@@ -204,6 +205,9 @@ func (h *history) latencyColumns() (cs []column) {
 	}
 	return cs
 }
+
+// thin is the mark of a quantile in permille of too few values.
+func thin(n, permille int64) string { return mark(analyze.Quantile{Thin: analyze.Thin(n, permille)}) }
 
 // markKind is something rare that happens to cycles.
 type markKind struct {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"html/template"
+	"time"
 
 	"wanctl/analyze"
 	"wanctl/cycle"
@@ -54,11 +55,11 @@ func (h *history) partNumbers(d *drawing, drawn []*analyze.Trend) {
 				return ""
 			}
 			text := ""
-			for n, v := range [...]float64{cycle.Millis(st.P50), cycle.Millis(st.P95), cycle.Millis(st.P99), cycle.Millis(st.Max)} {
+			for n, v := range [...]time.Duration{st.P50, st.P95, st.P99, st.Max} {
 				if n > 0 {
 					text += " · "
 				}
-				text += digits(v)
+				text += digits(cycle.Millis(v)) + thin(st.Count, [...]int64{500, 950, 990, 0}[n])
 			}
 			return text
 		}}

@@ -205,6 +205,35 @@ func TestTheNumbersOfThePageAreThoseOfTheAnalysis(t *testing.T) {
 	}
 }
 
+// TestThinNumbersAreMarked reads the tables behind the pictures over time, which is
+// what shows under the pointer: a step has few values.
+func TestThinNumbersAreMarked(t *testing.T) {
+	t.Parallel()
+	c, _ := shown(t, 20*time.Minute, "wan1", "reflector.example", fixed(t))
+	o := fixed(t)
+	h := newHistory(c, 0, &o, "x")
+	d := new(drawing)
+	h.partNumbers(d, []*analyze.Trend{h.total})
+	thin := 0
+	for _, column := range h.latencyColumns() {
+		name, _, _ := strings.Cut(column.head, " ms")
+		least := map[string]int64{"p50": 2, "p95": 20, "p99": 100}[name]
+		for i := range h.total.Steps {
+			n := h.total.Steps[i].Count
+			cell := column.cell(i)
+			if want := n > 0 && n < least; strings.HasSuffix(cell, "?") != want {
+				t.Errorf("%s of %d values is shown as %q", column.head, n, cell)
+			}
+			if strings.HasSuffix(cell, "?") {
+				thin++
+			}
+		}
+	}
+	if few := strings.Count(string(d.html()), "?"); thin == 0 || few != thin {
+		t.Errorf("%d numbers of the picture are marked, and %d of the small one", thin, few)
+	}
+}
+
 func TestAPageOfNothingSaysSo(t *testing.T) {
 	t.Parallel()
 	c, err := Gather(t.Context(), cycle.Window{Since: dusk, Until: dusk.Add(time.Hour)}, analyze.Options{})

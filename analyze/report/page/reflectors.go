@@ -57,7 +57,7 @@ func (a *axis) reflector(d *drawing, s *analyze.Span) {
 	}
 	d.add(`<svg class="dist" height="%d" role="img" aria-label="%s">`, height,
 		escape(fmt.Sprintf("%s: fastest %s, median %s, p95 %s, p99 %s, slowest %s", s.Target, duration(s.Min),
-			duration(s.P50.Value), duration(s.P95.Value), duration(s.P99.Value), duration(s.Max))))
+			duration(s.P50.Value)+mark(s.P50), duration(s.P95.Value)+mark(s.P95), duration(s.P99.Value)+mark(s.P99), duration(s.Max))))
 	a.grid(d, height)
 	at := func(ms float64) float64 { return a.share(ms) }
 	low, median, p95, p99, high := at(cycle.Millis(s.Min)), at(cycle.Millis(s.P50.Value)), at(cycle.Millis(s.P95.Value)), at(cycle.Millis(s.P99.Value)), at(cycle.Millis(s.Max))
