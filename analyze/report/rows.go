@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"wanctl/analyze"
 	"wanctl/cycle"
 )
 
@@ -21,6 +22,7 @@ type Rows struct {
 	JSON         bool           // JSON Lines; else CSV
 	Delimiter    rune           // of CSV; 0: a comma, or a semicolon with DecimalComma
 	DecimalComma bool           // 12,5 rather than 12.5, in CSV
+	Label        string         // of spans only those that it means: a part, a label or a target; "": all
 
 	table *rowTable
 	cells []cell
@@ -50,7 +52,10 @@ func NewRows(table string) (*Rows, error) {
 var spansTable = rowTable{
 	columns: []string{"time", "utc_offset", "unix_us", "daemon", "wan", "cycle", "label", "target", "duration_ms", "outcome"},
 	rows: func(r *Rows, c *cycle.Cycle, emit func()) {
-		row := func(l cycle.Label, target string, d cell, o cycle.Outcome) {
+		row := func(p cycle.Part, l cycle.Label, target string, d cell, o cycle.Outcome) {
+			if of := (analyze.Span{Part: p, Label: l, Target: target}); r.Label != "" && !of.Is(r.Label) {
+				return
+			}
 			r.begin(c)
 			r.cells = append(r.cells, text(string(l)), text(target), d, text(o.String()))
 			emit()
@@ -60,9 +65,9 @@ var spansTable = rowTable{
 			if s.Part == cycle.Probe && s.Outcome != cycle.OK {
 				continue // a lost echo has no timing
 			}
-			row(s.Label, s.Target, ms(s.Duration), s.Outcome)
+			row(s.Part, s.Label, s.Target, ms(s.Duration), s.Outcome)
 		}
-		row(c.Run.Daemon.Label(cycle.Total), "", ms(c.Total), c.Outcome)
+		row(cycle.Total, c.Run.Daemon.Label(cycle.Total), "", ms(c.Total), c.Outcome)
 	},
 }
 

@@ -1,7 +1,10 @@
 package site
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 
 	"wanctl/analyze"
 	"wanctl/cycle"
@@ -49,20 +52,26 @@ func (v *picture) wans(q query) []choice {
 	return choices("all WANs", q.WAN, names)
 }
 
-// labels are what latency can be drawn of: the parts as they run, what else was
-// timed, then the reflectors.
+// labels are what latency can be drawn of.
 func (v *picture) labels(q query) []choice {
 	var names []string
+	if v.content != nil {
+		names = labelsOf(v.content.Analysis)
+	}
+	return listed("whole cycle", q.Label, names)
+}
+
+// labelsOf are the names of what was timed: the parts as they run, what else there is,
+// then the reflectors.
+func labelsOf(a *analyze.Analysis) (names []string) {
 	add := func(name string, wanted bool) {
 		if wanted && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	var spans []analyze.Span
-	if v.content != nil {
-		for i := range v.content.Analysis.Loops {
-			spans = append(spans, v.content.Analysis.Loops[i].Spans...)
-		}
+	for i := range a.Loops {
+		spans = append(spans, a.Loops[i].Spans...)
 	}
 	for _, s := range spans {
 		add(s.Part.String(), s.Target == "" && s.Part != cycle.Total && s.Part != cycle.Other)
@@ -73,7 +82,21 @@ func (v *picture) labels(q query) []choice {
 	for _, s := range spans {
 		add(s.Target, s.Target != "")
 	}
-	return listed("whole cycle", q.Label, names)
+	return names
+}
+
+// knownLabel refuses a label that means nothing of what was recorded.
+func knownLabel(a *analyze.Analysis, label string) error {
+	if label == "" {
+		return nil
+	}
+	for i := range a.Loops {
+		if slices.ContainsFunc(a.Loops[i].Spans, func(s analyze.Span) bool { return s.Is(label) }) {
+			return nil
+		}
+	}
+	return &refusal{status: http.StatusNotFound, err: fmt.Errorf("label %q: nothing of that name was recorded in this window; labels are %s",
+		label, strings.Join(append([]string{cycle.Total.String()}, labelsOf(a)...), ", "))}
 }
 
 // presets are the windows to choose with one touch.
@@ -86,16 +109,18 @@ func presets(q query) (cs []choice) {
 	return cs
 }
 
-// links lead to what is shown in other forms.
+// links lead to what is shown in other forms, with the label where it means something.
 func links(q query) []choice {
-	question := "?" + q.encode()
+	labelled := "?" + q.encode()
+	q.Label = ""
+	whole := "?" + q.encode()
 	return []choice{
-		{"/report.html" + question, "Report, HTML", false},
-		{"/summary.csv" + question, "Summary, CSV", false},
-		{"/spans.csv" + question, "Timings, CSV", false},
-		{"/cycles.csv" + question, "Cycles, CSV", false},
-		{"/trace.json" + question, "Trace", false},
-		{"/api/analysis" + question, "JSON", false},
+		{"/report.html" + labelled, "Report, HTML", false},
+		{"/summary.csv" + whole, "Summary, CSV", false},
+		{"/spans.csv" + labelled, "Timings, CSV", false},
+		{"/cycles.csv" + whole, "Cycles, CSV", false},
+		{"/trace.json" + whole, "Trace", false},
+		{"/api/analysis" + whole, "JSON", false},
 	}
 }
 

@@ -23,26 +23,26 @@ type download struct {
 	name    string // of the file, before the window
 	ext     string
 	content string
-	write   func(s *Site, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error
+	write   func(s *Site, label string, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error
 }
 
 // downloads are what there is to take home, by path. They are the same, byte for
-// byte, as wanctl export writes.
+// byte, as wanctl export writes; of the timings those of a label can be had alone.
 var downloads = map[string]download{
 	"/spans.csv":  {"wanctl-spans", "csv", "text/csv; charset=utf-8", rowsOf("spans")},
 	"/cycles.csv": {"wanctl-cycles", "csv", "text/csv; charset=utf-8", rowsOf("cycles")},
-	"/trace.json": {"wanctl-trace", "json", "application/json", func(_ *Site, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
+	"/trace.json": {"wanctl-trace", "json", "application/json", func(_ *Site, _ string, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
 		return report.Trace(out, cycles)
 	}},
 }
 
-func rowsOf(table string) func(*Site, io.Writer, iter.Seq2[*cycle.Cycle, error]) error {
-	return func(s *Site, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
+func rowsOf(table string) func(*Site, string, io.Writer, iter.Seq2[*cycle.Cycle, error]) error {
+	return func(s *Site, label string, out io.Writer, cycles iter.Seq2[*cycle.Cycle, error]) error {
 		rows, err := report.NewRows(table)
 		if err != nil {
 			return err
 		}
-		rows.Zone = s.config.Zone
+		rows.Zone, rows.Label = s.config.Zone, label
 		return rows.Write(out, cycles)
 	}
 }
@@ -52,6 +52,11 @@ func (d download) serve(s *Site, w http.ResponseWriter, r *http.Request) error {
 	q, window, err := s.asked(r)
 	if err != nil {
 		return err
+	}
+	if q.Label != "" { // is there one of that name?
+		if _, err := s.analysis(r.Context(), q, window); err != nil {
+			return err
+		}
 	}
 	w.Header().Set("Content-Type", d.content)
 	attach(w.Header(), d.name, d.ext, window)
@@ -71,7 +76,7 @@ func (d download) serve(s *Site, w http.ResponseWriter, r *http.Request) error {
 	}
 	defer rs.close()
 	out := &counted{Writer: newPatient(w)}
-	err = d.write(s, out, inSlices(ctx, window, q.options(s.now()), rs.sources()))
+	err = d.write(s, q.Label, out, inSlices(ctx, window, q.options(s.now()), rs.sources()))
 	switch {
 	case errors.Is(err, report.ErrNothing):
 		return s.nothing(ctx, rs, window, q.options(s.now()))
@@ -105,7 +110,11 @@ func attach(h http.Header, name, ext string, w cycle.Window) {
 
 // api answers with the contract's JSON, to the byte as wanctl analyze does.
 func (s *Site) api(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.analysis(r)
+	q, window, err := s.asked(r)
+	if err != nil {
+		return err
+	}
+	a, err := s.analysis(r.Context(), q, window)
 	if err != nil {
 		return err
 	}
@@ -115,7 +124,11 @@ func (s *Site) api(w http.ResponseWriter, r *http.Request) error {
 
 // summary answers with the table of the report as CSV.
 func (s *Site) summary(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.analysis(r)
+	q, window, err := s.asked(r)
+	if err != nil {
+		return err
+	}
+	a, err := s.analysis(r.Context(), q, window)
 	if err != nil {
 		return err
 	}
@@ -124,17 +137,16 @@ func (s *Site) summary(w http.ResponseWriter, r *http.Request) error {
 	return report.CSV(newPatient(w), a, s.shown())
 }
 
-// analysis answers the question of a request without its pictures.
-func (s *Site) analysis(r *http.Request) (*analyze.Analysis, error) {
-	q, window, err := s.asked(r)
+// analysis answers a question without its pictures. It is the same whatever the label,
+// of which there must be one.
+func (s *Site) analysis(ctx context.Context, q query, window cycle.Window) (*analyze.Analysis, error) {
+	newest, err := s.newest(ctx)
 	if err != nil {
 		return nil, err
 	}
-	newest, err := s.newest(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	return s.analyses.ask(r.Context(), key(q, newest), func(ctx context.Context) (*analyze.Analysis, error) {
+	label := q.Label
+	q.Label = ""
+	a, err := s.analyses.ask(ctx, key(q, newest), func(ctx context.Context) (*analyze.Analysis, error) {
 		rs, err := s.open(ctx)
 		if err != nil {
 			return nil, err
@@ -146,4 +158,8 @@ func (s *Site) analysis(r *http.Request) (*analyze.Analysis, error) {
 		}
 		return a, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return a, knownLabel(a, label)
 }

@@ -35,8 +35,8 @@ func TestDownloadsAreTheSameInSlices(t *testing.T) {
 	defer rs.close()
 	cycles := analyze.Cycles(t.Context(), severalWindow, analyze.Options{}, rs.sources()...)
 	for path, write := range map[string]func(io.Writer) error{
-		"/spans.csv":  func(w io.Writer) error { return rowsOf("spans")(s, w, cycles) },
-		"/cycles.csv": func(w io.Writer) error { return rowsOf("cycles")(s, w, cycles) },
+		"/spans.csv":  func(w io.Writer) error { return rowsOf("spans")(s, "", w, cycles) },
+		"/cycles.csv": func(w io.Writer) error { return rowsOf("cycles")(s, "", w, cycles) },
 		"/trace.json": func(w io.Writer) error { return report.Trace(w, cycles) },
 	} {
 		want := new(bytes.Buffer)
@@ -57,6 +57,29 @@ func TestDownloadsAreTheSameInSlices(t *testing.T) {
 		}
 		if none := ask(s, path+"?wan=none&"+severalSlices); none.Code != http.StatusNotFound || none.Header().Get("Content-Disposition") != "" || !strings.Contains(none.Body.String(), "nothing recorded of WAN") {
 			t.Errorf("%s of nothing: %d, %s", path, none.Code, none.Body)
+		}
+	}
+}
+
+func TestDownloadsOfALabel(t *testing.T) {
+	t.Parallel()
+	s := New(of(recorded(t)))
+	all := ask(s, "/spans.csv?"+severalSlices).Body.String()
+	for label, column := range map[string]string{"cake": ",autorate_cake_stats_read,,", "total": ",autorate_cycle_total,,", "192.0.2.2": ",autorate_probe,192.0.2.2,"} {
+		want := ""
+		for line := range strings.Lines(all) {
+			if want == "" || strings.Contains(line, column) {
+				want += line
+			}
+		}
+		if got := ask(s, "/spans.csv?label="+label+"&"+severalSlices).Body.String(); got != want || strings.Count(want, "\n") < 500 {
+			t.Errorf("%s: %d bytes, want %d", label, len(got), len(want))
+		}
+	}
+	for _, path := range []string{"/spans.csv", "/cycles.csv", "/trace.json", "/summary.csv", "/api/analysis", "/report.html"} {
+		got := ask(s, path+"?label=nosuch&"+severalSlices)
+		if got.Code != http.StatusNotFound || got.Header().Get("Content-Disposition") != "" || !strings.Contains(got.Body.String(), "labels are total, rtt, ") {
+			t.Errorf("%s of a label that is not known: %d, %s", path, got.Code, got.Body)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type query struct {
 	Since, Until string       // as analyze.ParseTime reads them
 	Daemon       cycle.Daemon // "": both
 	WAN          string       // "": all
-	Label        string       // "": all
+	Label        string       // whose latency is drawn and whose timings are handed out; "": the whole cycle's, all
 }
 
 // Where a URL says nothing.

@@ -39,8 +39,8 @@ func (s *Site) render(w http.ResponseWriter, status int, name string, data map[s
 // picture is what a page shows, and what else there is to choose.
 type picture struct {
 	main    template.HTML
-	content *page.Content // nil: nothing was recorded, and nothing says so
-	nothing error
+	content *page.Content // nil: nothing was recorded
+	nothing error         // why nothing is shown
 	loops   []loopName
 }
 
@@ -116,11 +116,15 @@ func (s *Site) picture(ctx context.Context, q query, w cycle.Window, newest time
 			v.nothing = s.nothing(ctx, rs, w, q.options(s.now()))
 			return v, nil
 		}
+		v.content = content
+		if v.nothing = knownLabel(content.Analysis, q.Label); v.nothing != nil {
+			return v, nil
+		}
 		b := new(bytes.Buffer)
 		if err := page.Body(b, content, s.pageOptions(q)); err != nil {
 			return nil, err
 		}
-		v.content, v.main = content, template.HTML(b.String()) // it escapes what it was given
+		v.main = template.HTML(b.String()) // it escapes what it was given
 		return v, nil
 	})
 }

@@ -35,6 +35,32 @@ func TestThePageShowsWhatItsAddressSays(t *testing.T) {
 	}
 }
 
+// TestALabelLeadsWhereItMeansSomething reads the links of a page, and of one whose label
+// is not known what there is to choose instead.
+func TestALabelLeadsWhereItMeansSomething(t *testing.T) {
+	t.Parallel()
+	s := New(of(recorded(t)))
+	text := ask(s, "/?"+fixed+"&label=rtt").Body.String()
+	for path, labelled := range map[string]bool{
+		"/report.html": true, "/spans.csv": true, "/summary.csv": false, "/cycles.csv": false, "/trace.json": false, "/api/analysis": false,
+	} {
+		_, link, _ := strings.Cut(text, `href="`+path+`?`)
+		link, _, _ = strings.Cut(link, `"`)
+		if link == "" || strings.Contains(link, "label=rtt") != labelled {
+			t.Errorf("%s leads to %q", path, link)
+		}
+	}
+	for _, label := range []string{"total", "autorate_rtt_measurement", "192.0.2.2"} {
+		if got := ask(s, "/?"+fixed+"&label="+label); got.Code != http.StatusOK {
+			t.Errorf("label %s is answered %d", label, got.Code)
+		}
+	}
+	text = ask(s, "/?"+fixed+"&label=nosuch").Body.String()
+	if !strings.Contains(text, `<option value="rtt">`) || !strings.Contains(text, `<option value="nosuch" selected>`) || strings.Contains(text, "<svg") {
+		t.Errorf("a label that is not known shows\n%s", text)
+	}
+}
+
 // TestWhatIsWrongIsSaid holds that a page says the same as the program does, and
 // that one can go on from there.
 func TestWhatIsWrongIsSaid(t *testing.T) {
@@ -49,6 +75,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{"since=2026-01-09T15:00:00Z&until=2026-01-09T16:00:00Z", 404, "nothing recorded in " + path +
 			" from 2026-01-09 15:00:00 UTC to 2026-01-09 16:00:00 UTC; the newest record is of 2026-01-09 14:02:59 UTC: use --since and --until to reach it"},
 		{fixed + "&daemon=steering", 404, "nothing recorded of steering in " + path},
+		{fixed + "&label=nosuch", 404, `label &#34;nosuch&#34;: nothing of that name was recorded in this window; labels are total, rtt, cake, rule, adjust, update, 192.0.2.1`},
 		{"since=yesterday", 400, `since: &#34;yesterday&#34; is no time (use now, 90s,`},
 		{"since=45d", 400, "the window is longer than 31d"},
 		{"colour=red", 400, "there is no &#34;colour&#34; to ask for (use daemon, label, since, until, wan)"},
