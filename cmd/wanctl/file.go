@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -28,15 +30,15 @@ func configFlag() cli.Flag {
 // $WANCTL_DB, else recorder.path of --config, else the usual place.
 func (p *program) databases(c *cli.Context) ([]string, error) {
 	if dbs := c.StringSlice("db"); len(dbs) > 0 {
-		seen := map[string]bool{}
-		for _, db := range dbs {
+		for i, db := range dbs {
 			if db == "" {
 				return nil, misuse("--db wants the name of a file")
 			}
-			if seen[db] {
-				return nil, misuse("--db %s is given twice: its cycles would count double", db)
+			for _, before := range dbs[:i] {
+				if sameFile(before, db) {
+					return nil, misuse("--db %s is given twice%s: its cycles would count double", db, otherName(before, db))
+				}
 			}
-			seen[db] = true
 		}
 		return dbs, nil
 	}
@@ -48,6 +50,33 @@ func (p *program) databases(c *cli.Context) ([]string, error) {
 		return []string{db}, err
 	}
 	return []string{defaultDB}, nil
+}
+
+// sameFile tells whether two names lead to one file. Of a file that is not there
+// only its name can tell.
+func sameFile(a, b string) bool {
+	one, errA := os.Stat(a)
+	two, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return os.SameFile(one, two)
+	}
+	return absolute(a) == absolute(b)
+}
+
+// absolute returns a file's whole name, or the name as it is where that is unknown.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return filepath.Clean(path)
+}
+
+// otherName tells what a file was called the first time, if not the same.
+func otherName(before, now string) string {
+	if before == now {
+		return ""
+	}
+	return ", first as " + before
 }
 
 // database is databases for a verb that works on one file.
