@@ -33,7 +33,11 @@ func Prune(ctx context.Context, cfg Config) (p Pruned, err error) {
 	if err != nil {
 		return p, fmt.Errorf("recording %q: %w", cfg.Path, explain(err))
 	}
+	version, err := c.identify(cfg.Path)
 	c.close()
+	if err == nil && version == 0 {
+		return p, fmt.Errorf("recording %q: %w: it is empty", cfg.Path, ErrForeign) // to open it would make it a recording
+	}
 	f, err := openFile(&cfg)
 	if err != nil {
 		return p, fmt.Errorf("recording %q: %w", cfg.Path, explain(err))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"unsafe"
@@ -77,7 +78,7 @@ const (
 // file URIs.
 func dial(path string, flags int32, query string) (*conn, error) {
 	c := &conn{tls: libc.NewTLS()}
-	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query}
+	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.Clean(path), RawQuery: query}
 	name, err := libc.CString(u.String())
 	if err != nil {
 		c.tls.Close()
