@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -52,7 +53,14 @@ func (t *Timeline) divide(ctx context.Context, steps int, o Options, sources []S
 	if first.After(w.Since) {
 		t.Begun, w.Since = first, first
 	}
-	least := (w.Until.Sub(w.Since) + time.Duration(steps) - 1) / time.Duration(max(steps, 1))
+	if w.Until, err = ended(ctx, w, sources); err != nil {
+		return o, err
+	}
+	length := w.Until.Sub(w.Since)
+	if length > longestDivided {
+		return o, fmt.Errorf("the window is longer than %d years: choose a shorter one", longestDivided/year)
+	}
+	least := (length + time.Duration(steps) - 1) / time.Duration(max(steps, 1))
 	for _, r := range t.Runs {
 		least = max(least, leastCycles*r.Budget)
 	}
@@ -70,6 +78,51 @@ func (t *Timeline) divide(ctx context.Context, steps int, o Options, sources []S
 	t.Since = w.Since.UTC().Truncate(t.Width)
 	t.Steps = int((w.Until.Sub(t.Since) + t.Width - 1) / t.Width)
 	return o, nil
+}
+
+const (
+	year = 365 * 24 * time.Hour
+	// longestDivided is the longest window that is divided: a Duration holds 292 years.
+	longestDivided = 200 * year
+)
+
+// ended returns the window's end, but for years after the newest record.
+func ended(ctx context.Context, w cycle.Window, sources []Source) (time.Time, error) {
+	newest, known, err := newestRecord(ctx, sources)
+	if err != nil || !known {
+		return w.Until, err
+	}
+	if newest.Before(w.Since) {
+		newest = w.Since
+	}
+	if w.Until.Sub(newest) > year {
+		return newest.Add(time.Hour), nil // what it is counted in lasts as long at most
+	}
+	return w.Until, nil
+}
+
+// ender is a Source that knows the time of its newest record.
+type ender interface {
+	Newest(ctx context.Context) (time.Time, error)
+}
+
+// newestRecord returns the time of the newest record of all; known is false where
+// a source cannot tell.
+func newestRecord(ctx context.Context, sources []Source) (newest time.Time, known bool, err error) {
+	for _, s := range sources {
+		e, ok := s.(ender)
+		if !ok {
+			return newest, false, nil
+		}
+		t, err := e.Newest(ctx)
+		if err != nil {
+			return newest, false, err
+		}
+		if t.After(newest) {
+			newest = t
+		}
+	}
+	return newest, true, nil
 }
 
 // begun returns when recording of the loops asked for began, if it did so in the

@@ -22,6 +22,9 @@ var Groupings = []string{"hour", "day", "wan", "state", "reflector"}
 // maxGroups bounds how many pieces an answer has.
 const maxGroups = 1000
 
+// maxTried bounds how many are looked at, be they empty for the loop asked for.
+const maxTried = 10 * maxGroups
+
 // By splits the answer for w: by hour or day of loc, by WAN, by the state that the
 // decision was in, or by reflector. Pieces in which nothing was recorded are left
 // out.
@@ -52,12 +55,14 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 			return time.Date(y, m, d+1, 0, 0, 0, 0, loc)
 		}
 	}
-	if first, err := firstRecord(ctx, w, o, sources); err != nil || first.IsZero() {
+	w, some, err := skip(ctx, w, o, sources)
+	if err != nil || !some {
 		return nil, err
-	} else if hour := first.Truncate(time.Hour); hour.After(w.Since) {
-		w.Since = hour
 	}
-	for since := w.Since; since.Before(w.Until); {
+	for since, tried := w.Since, 0; since.Before(w.Until); tried++ {
+		if tried > maxTried || len(groups) > maxGroups {
+			return nil, fmt.Errorf("more than %d pieces: choose a shorter window, or --by day", maxGroups)
+		}
 		until := next(since)
 		if until.After(w.Until) {
 			until = w.Until
@@ -68,13 +73,41 @@ func byTimes(ctx context.Context, w cycle.Window, by string, loc *time.Location,
 		}
 		if len(a.Loops) > 0 {
 			groups = append(groups, Group{since.In(loc).Format(layout), a})
+			since = until
+			continue
 		}
-		if len(groups) > maxGroups {
-			return nil, fmt.Errorf("more than %d pieces: choose a shorter window, or --by day", maxGroups)
+		rest, some, err := skip(ctx, cycle.Window{Since: until, Until: w.Until}, o, sources)
+		if err != nil || !some {
+			return groups, err
 		}
-		since = until
+		since = rest.Since
 	}
 	return groups, nil
+}
+
+// skip returns the window from the hour on in which it holds anything: a cycle, or
+// word of cycles that were dropped; some is false if it holds nothing.
+func skip(ctx context.Context, w cycle.Window, o Options, sources []Source) (rest cycle.Window, some bool, err error) {
+	if !w.Since.Before(w.Until) {
+		return w, false, nil
+	}
+	first, err := firstRecord(ctx, w, o, sources)
+	if err != nil {
+		return w, false, err
+	}
+	for _, s := range sources {
+		drops, err := s.Drops(ctx, w)
+		if err != nil {
+			return w, false, err
+		}
+		if len(drops) > 0 && (first.IsZero() || drops[0].At.Before(first)) {
+			first = drops[0].At
+		}
+	}
+	if hour := first.Truncate(time.Hour); !first.IsZero() && hour.After(w.Since) {
+		w.Since = hour
+	}
+	return w, !first.IsZero(), nil
 }
 
 // firstRecord returns when the first cycle in w of the loops asked for started, or

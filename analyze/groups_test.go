@@ -253,3 +253,29 @@ func FuzzParseCondition(f *testing.F) {
 		}
 	})
 }
+
+func TestPiecesSkipWhatHoldsNothing(t *testing.T) {
+	t.Parallel()
+	m := house(42, time.Hour)
+	run := *m.cycles[0].Run
+	run.Started = epoch.AddDate(20, 0, 0)
+	m.cycles = append(m.cycles, play(rand.New(rand.NewPCG(1, 1)), &run, run.Started, 10)...)
+	m.drops = []cycle.Drop{{At: epoch.AddDate(10, 0, 0), Daemon: cycle.Autorate, WAN: "wan1", Count: 3, Reason: "full"}}
+	w := cycle.Window{Since: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}
+	for by, want := range map[string]string{
+		"hour": "2026-01-09 14:00 UTC|2036-01-09 14:00 UTC|2046-01-09 14:00 UTC",
+		"day":  "2026-01-09|2036-01-09|2046-01-09",
+	} {
+		groups, err := By(t.Context(), w, by, time.UTC, Options{}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, g := range groups {
+			names = append(names, g.Name)
+		}
+		if got := strings.Join(names, "|"); got != want {
+			t.Errorf("by %s: %s, want %s", by, got, want)
+		}
+	}
+}

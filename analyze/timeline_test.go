@@ -337,3 +337,39 @@ func TestCoursesOfManyCyclesAreSampledEvenly(t *testing.T) {
 		}
 	}
 }
+
+// ending is a source that knows its newest record.
+type ending struct{ *memory }
+
+func (s ending) Newest(context.Context) (time.Time, error) {
+	return s.cycles[len(s.cycles)-1].Start, nil
+}
+
+func TestOddWindowsAreDividedAsFarAsThereAreRecords(t *testing.T) {
+	t.Parallel()
+	m := house(58, time.Hour)
+	m.minutes = epoch.Add(time.Hour)
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		w     cycle.Window
+		some  bool
+		width time.Duration
+	}{
+		"to the end of time":     {cycle.Window{Since: epoch, Until: last}, true, 2 * time.Minute},
+		"all of time":            {cycle.Window{Since: first, Until: last}, true, 2 * time.Minute},
+		"before all records":     {cycle.Window{Since: first, Until: epoch.AddDate(-100, 0, 0)}, false, time.Minute},
+		"after all records":      {cycle.Window{Since: epoch.AddDate(1, 0, 0), Until: last}, false, time.Minute},
+		"a silence of some days": {stretch(0, 60*24*time.Hour), true, 24 * time.Hour},
+	} {
+		a, tl := mustOver(t, tc.w, 60, Options{}, ending{m})
+		if tl.Window != tc.w || tl.Width != tc.width || tl.Steps > 61 || (len(a.Loops) > 0) != tc.some {
+			t.Errorf("%s: %d steps of %v for %v, %d loops", name, tl.Steps, tl.Width, tl.Window, len(a.Loops))
+		}
+		if tc.some && a.Cycles() != int64(len(m.cycles)) {
+			t.Errorf("%s: %d cycles, want %d", name, a.Cycles(), len(m.cycles))
+		}
+	}
+	if _, _, err := Over(t.Context(), cycle.Window{Since: epoch, Until: last}, 60, Options{}, m); err == nil {
+		t.Error("a source that does not know its end is divided into thousands of years")
+	}
+}
