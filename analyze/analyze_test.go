@@ -1,9 +1,11 @@
 package analyze
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -182,6 +184,40 @@ func TestLoopFigures(t *testing.T) {
 	}
 	if got := l.Span(cycle.RTT).CriticalShare; got != 0 {
 		t.Errorf("the RTT was measured in the shade of the CAKE read; critical share %v, want 0", got)
+	}
+}
+
+// keeping is a source that tells of these runs, whatever the window.
+type keeping struct {
+	*memory
+	runs []*cycle.Run
+}
+
+func (s keeping) Runs(context.Context, cycle.Window) ([]*cycle.Run, error) { return s.runs, nil }
+
+func TestARunThatHadEndedChangesNoInterval(t *testing.T) {
+	t.Parallel()
+	run := func(from, budget time.Duration) *cycle.Run {
+		return &cycle.Run{Daemon: cycle.Autorate, WAN: "wan1", Started: epoch.Add(from), Budget: budget}
+	}
+	old, now := run(-2*time.Hour, time.Second/2), run(-40*time.Minute, time.Second)
+	imported := run(-30*time.Minute, 0)
+	imported.Source = "a.log"
+	m := keeping{&memory{cycles: play(rand.New(rand.NewPCG(1, 1)), now, now.Started, 3600)}, []*cycle.Run{old, now}}
+	for name, tc := range map[string]struct {
+		since time.Duration
+		runs  []*cycle.Run
+		warns int
+	}{
+		"it ended before":           {-30 * time.Minute, m.runs, 0},
+		"it ended as it began":      {-40 * time.Minute, m.runs, 0},
+		"it ended within":           {-41 * time.Minute, m.runs, 1},
+		"a log follows no recorder": {-20 * time.Minute, []*cycle.Run{old, imported}, 1},
+	} {
+		m.runs = tc.runs
+		if a := mustAnalyze(t, stretch(tc.since, 0), Options{}, m); len(a.Warnings) != tc.warns {
+			t.Errorf("%s: warnings %q, want %d", name, a.Warnings, tc.warns)
+		}
 	}
 }
 

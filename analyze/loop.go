@@ -115,7 +115,7 @@ func surroundings(ctx context.Context, w cycle.Window, o Options, sources []Sour
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range runs {
+		for _, r := range within(runs, w) {
 			if !o.wants(r.Daemon, r.WAN) {
 				continue
 			}
@@ -147,6 +147,26 @@ func surroundings(ctx context.Context, w cycle.Window, o Options, sources []Sour
 	}
 	slices.Sort(a.warnings)
 	return a, nil
+}
+
+// within leaves out the runs of one source, in the order they started, that the
+// next of the same loop had followed before the window began: a source tells of
+// some that ended a while before.
+func within(runs []*cycle.Run, w cycle.Window) (in []*cycle.Run) {
+	type line struct { // the runs that follow each other
+		loopKey
+		source string
+	}
+	followed := map[line]bool{} // by a run that had started when the window began
+	for _, r := range slices.Backward(runs) {
+		k := line{loopKey{r.Daemon, r.WAN}, r.Source}
+		if !followed[k] {
+			in = append(in, r)
+		}
+		followed[k] = followed[k] || !r.Started.After(w.Since)
+	}
+	slices.Reverse(in)
+	return in
 }
 
 // loops sorts the series by loop and works out what each amounts to.
