@@ -221,6 +221,16 @@ func TestARunThatHadEndedChangesNoInterval(t *testing.T) {
 	}
 }
 
+func TestTheIntervalIsKnownWhereTheRunsAreGone(t *testing.T) {
+	t.Parallel()
+	m := house(7, time.Hour)
+	m.minutes = epoch.Add(time.Hour)
+	want, got := mustAnalyze(t, stretch(0, time.Hour), Options{}, m), mustAnalyze(t, stretch(0, time.Hour), Options{}, keeping{memory: m})
+	if diff := cmp.Diff(want, got, same); diff != "" || !got.Loops[0].Headroom.Known {
+		t.Errorf("(-with runs +without):\n%s", diff)
+	}
+}
+
 func TestHoursAreWithinTheirPromise(t *testing.T) {
 	t.Parallel()
 	m := house(4, 4*time.Hour)

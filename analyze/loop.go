@@ -14,7 +14,7 @@ import (
 type Loop struct {
 	Daemon             cycle.Daemon
 	WAN                string
-	Budget             time.Duration // the interval, of the latest run; 0 when unknown
+	Budget             time.Duration // the interval, of the latest run, or the mean where the runs are gone; 0 when unknown
 	Newest             time.Time     // when its newest cycle in the window started; where that is kept no longer, the end of its minute or hour
 	Silent             time.Duration // from there to the end of the window, if there should have been more by then; else 0
 	Patience           time.Duration // what may pass before there should be more; 0 when unknown
@@ -182,7 +182,7 @@ func loops(ts *tallies, a *about) (loops []Loop) {
 		}
 	}
 	for k, series := range byLoop {
-		l := Loop{Daemon: k.daemon, WAN: k.wan, Budget: a.budgets[k], Dropped: a.dropped[k]}
+		l := Loop{Daemon: k.daemon, WAN: k.wan, Budget: a.budget(k, ts), Dropped: a.dropped[k]}
 		l.fill(ts, series)
 		loops = append(loops, l)
 	}
@@ -190,6 +190,19 @@ func loops(ts *tallies, a *about) (loops []Loop) {
 		return cmp.Or(cmp.Compare(a.Daemon, b.Daemon), cmp.Compare(a.WAN, b.WAN))
 	})
 	return loops
+}
+
+// budget returns a loop's interval: that of its latest run, or where its runs are
+// gone the mean of what the minutes and hours hold.
+func (a *about) budget(k loopKey, ts *tallies) time.Duration {
+	if budget, known := a.budgets[k]; known {
+		return budget
+	}
+	total := ts.series[cycle.Series{Daemon: k.daemon, WAN: k.wan, Label: k.daemon.Label(cycle.Total)}]
+	if total == nil || total.count == 0 {
+		return 0
+	}
+	return cycle.FromMicros(total.budget / total.count)
 }
 
 // fill works out the loop from its series.
