@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"wanctl/cycle"
@@ -47,6 +48,7 @@ type Analysis struct {
 	Window   cycle.Window
 	Exact    bool // quantiles are exact; else they are within MaxRelativeError
 	Loops    []Loop
+	Short    bool // cycles are left out that are no longer kept one by one; a warning tells which
 	Warnings []string
 }
 
@@ -81,11 +83,11 @@ func Analyze(ctx context.Context, w cycle.Window, o Options, sources ...Source) 
 	if err != nil {
 		return nil, err
 	}
-	return conclude(ctx, w, o, ts, append(warnings, about.warnings...), about, sources)
+	return conclude(ctx, w, o, ts, warnings, about, sources)
 }
 
-// conclude makes the answer of what was added up.
-func conclude(ctx context.Context, w cycle.Window, o Options, ts *tallies, warnings []string, about *about, sources []Source) (*Analysis, error) {
+// conclude makes the answer of what was added up; lacks are warnings of what was not.
+func conclude(ctx context.Context, w cycle.Window, o Options, ts *tallies, lacks []string, about *about, sources []Source) (*Analysis, error) {
 	if o.Exact && ts.hours != 0 {
 		return nil, &InexactError{Oldest: time.Unix(ts.hours, 0).UTC()}
 	}
@@ -93,6 +95,7 @@ func conclude(ctx context.Context, w cycle.Window, o Options, ts *tallies, warni
 	if err := findNewest(ctx, ls, ts, sources); err != nil {
 		return nil, err
 	}
-	warnings = append(warnings, findSilence(ls, w, &o, about)...)
-	return &Analysis{Window: w, Exact: ts.hours == 0, Loops: ls, Warnings: warnings}, nil
+	short := len(lacks) > 0
+	warnings := slices.Concat(lacks, about.warnings, findSilence(ls, w, &o, about))
+	return &Analysis{Window: w, Exact: ts.hours == 0, Short: short, Loops: ls, Warnings: warnings}, nil
 }

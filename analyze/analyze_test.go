@@ -300,6 +300,35 @@ func TestEdgesWithoutRowsAreToldAndQuietOnesAreNot(t *testing.T) {
 	}
 }
 
+func TestRowsThatAreGoneAreTold(t *testing.T) {
+	t.Parallel()
+	m := house(6, 2*time.Hour)
+	m.minutes, m.rowsFrom = epoch.Add(2*time.Hour), epoch.Add(90*time.Minute+20*time.Second)
+	for name, tc := range map[string]struct {
+		w     cycle.Window
+		o     Options
+		short bool
+	}{
+		"most are gone":                {stretch(0, 2*time.Hour), Options{Rows: true}, true},
+		"all are gone":                 {stretch(0, time.Hour), Options{Rows: true}, true},
+		"some of a minute are gone":    {stretch(90*time.Minute, 2*time.Hour), Options{Rows: true}, true},
+		"some of an edge are gone":     {stretch(90*time.Minute+10*time.Second, 2*time.Hour), Options{}, true},
+		"none is gone":                 {stretch(91*time.Minute, 2*time.Hour), Options{Rows: true}, false},
+		"minutes have them":            {stretch(0, 2*time.Hour), Options{}, false},
+		"none of a loop that is not":   {stretch(0, 2*time.Hour), Options{Rows: true, WAN: "wan9"}, false},
+		"a window from before all on":  {stretch(-time.Hour, 2*time.Hour), Options{Rows: true}, true},
+		"a window before all the rest": {stretch(-2*time.Hour, -time.Hour), Options{Rows: true}, false},
+	} {
+		if a := mustAnalyze(t, tc.w, tc.o, m); a.Short != tc.short || len(a.Warnings) > 0 != tc.short {
+			t.Errorf("%s: short %v, warnings %q", name, a.Short, a.Warnings)
+		}
+	}
+	m.rowsFrom = time.Time{}
+	if a := mustAnalyze(t, stretch(-time.Hour, 3*time.Hour), Options{Rows: true}, m); a.Short {
+		t.Errorf("all are kept: warnings %q", a.Warnings)
+	}
+}
+
 func TestThinQuantilesAreMarked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

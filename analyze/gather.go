@@ -18,7 +18,6 @@ type job struct {
 	source  Source
 	window  cycle.Window
 	rollups bool
-	edge    *atomic.Int64 // of rows between or beside rollups: counts the cycles read
 }
 
 // gather reads the window on all cores.
@@ -35,7 +34,7 @@ func gather(ctx context.Context, w cycle.Window, o Options, sources []Source) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	warnings, err := lost(ctx, edges)
+	warnings, err := lost(ctx, w, o, sources, edges)
 	return ts, warnings, err
 }
 
@@ -51,20 +50,21 @@ func plan(ctx context.Context, w cycle.Window, o Options, sources []Source) (job
 			jobs = append(jobs, job{source: s, window: c, rollups: true})
 		}
 		for _, g := range gaps(w, covered) {
-			e := edge{source: s, window: g, cycles: new(atomic.Int64)}
-			if !o.rows() {
-				edges = append(edges, e)
-			}
-			jobs = append(jobs, job{source: s, window: g, edge: e.cycles})
+			edges = append(edges, edge{source: s, window: g})
+			jobs = append(jobs, job{source: s, window: g})
 		}
 	}
 	return jobs, edges, nil
 }
 
-// lost warns of the edges whose cycles are gone.
-func lost(ctx context.Context, edges []edge) (warnings []string, err error) {
+// lost warns of the cycles that the answer lacks, for they are gone: of the edges
+// between and beside rollups, or of the whole window where it is read from rows.
+func lost(ctx context.Context, w cycle.Window, o Options, sources []Source, edges []edge) (warnings []string, err error) {
+	if o.rows() {
+		return Short(ctx, w, o, sources...)
+	}
 	for _, e := range edges {
-		lost, err := e.lost(ctx)
+		_, lost, err := gone(ctx, e.source, e.window, o)
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +169,6 @@ func (j *job) do(ctx context.Context, ts *tallies, o Options) error {
 		}
 		return nil
 	}
-	before := ts.cycles
 	for c, err := range j.source.Cycles(ctx, j.window) {
 		if err != nil {
 			return err
@@ -184,7 +183,6 @@ func (j *job) do(ctx context.Context, ts *tallies, o Options) error {
 			return err
 		}
 	}
-	j.edge.Add(ts.cycles - before)
 	return nil
 }
 
@@ -192,38 +190,4 @@ func (j *job) do(ctx context.Context, ts *tallies, o Options) error {
 type edge struct {
 	source Source
 	window cycle.Window
-	cycles *atomic.Int64
-}
-
-// lost tells whether the edge's cycles are gone: none was found, the minute or
-// hour that it is a piece of counts some, and that has no rows any more.
-func (e *edge) lost(ctx context.Context) (bool, error) {
-	if e.cycles.Load() > 0 {
-		return false, nil
-	}
-	wide := cycle.Window{Since: e.window.Since.Truncate(time.Hour), Until: e.window.Until.Add(time.Hour - 1).Truncate(time.Hour)}
-	covered, err := e.source.Covered(ctx, wide)
-	if err != nil {
-		return false, err
-	}
-	for _, c := range covered {
-		if !c.Since.Before(e.window.Until) || !e.window.Since.Before(c.Until) {
-			continue
-		}
-		for r, err := range e.source.Rollups(ctx, c) {
-			if err != nil {
-				return false, err
-			}
-			around := cycle.Window{Since: r.Start, Until: r.Start.Add(r.Width)}
-			if r.Label.Part() != cycle.Total || r.Count == 0 ||
-				!around.Since.Before(e.window.Until) || !e.window.Since.Before(around.Until) {
-				continue
-			}
-			for _, err := range e.source.Cycles(ctx, around) {
-				return false, err
-			}
-			return true, nil
-		}
-	}
-	return false, nil
 }

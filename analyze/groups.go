@@ -224,9 +224,14 @@ func byState(ctx context.Context, w cycle.Window, o Options, sources []Source) (
 	if err != nil {
 		return nil, err
 	}
+	short, err := Short(ctx, w, o, sources...)
+	if err != nil {
+		return nil, err
+	}
+	known.warnings = append(short, known.warnings...)
 	known.dropped = nil // what was not recorded was in no known state
 	for _, name := range slices.Sorted(maps.Keys(states)) {
-		groups = append(groups, Group{"state " + name, &Analysis{Window: w, Exact: true, Loops: loops(states[name], known), Warnings: known.warnings}})
+		groups = append(groups, Group{"state " + name, &Analysis{Window: w, Exact: true, Short: len(short) > 0, Loops: loops(states[name], known), Warnings: known.warnings}})
 	}
 	return groups, nil
 }

@@ -98,12 +98,12 @@ func Over(ctx context.Context, w cycle.Window, steps int, o Options, sources ...
 	if err != nil {
 		return nil, nil, err
 	}
-	warnings, err := lost(ctx, edges)
+	warnings, err := lost(ctx, w, o, sources, edges)
 	if err != nil {
 		return nil, nil, err
 	}
 	t.collect(found)
-	a, err := conclude(ctx, w, o, ts, append(warnings, about.warnings...), about, sources)
+	a, err := conclude(ctx, w, o, ts, warnings, about, sources)
 	return a, t, err
 }
 

@@ -90,7 +90,7 @@ func JSON(w io.Writer, a *analyze.Analysis, o Options) error {
 		Format:    Format,
 		Window:    window{a.Window.Since.UTC(), a.Window.Until.UTC()},
 		Databases: list(o.Databases),
-		Method:    method{Quantile: "nearest-rank", Exact: a.Exact},
+		Method:    method{Quantile: "nearest-rank", Exact: a.Exact && !a.Short},
 		Loops:     make([]loops, len(a.Loops)),
 		Warnings:  list(a.Warnings),
 	}

@@ -66,7 +66,22 @@ func (p *program) export(c *cli.Context) error {
 	if errors.Is(err, report.ErrNothing) {
 		return rs.nothing(c.Context, w, o, loc)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return p.short(c, rs, w, o)
+}
+
+// short says what the rows lack.
+func (p *program) short(c *cli.Context, rs *recordings, w cycle.Window, o analyze.Options) error {
+	warnings, err := analyze.Short(c.Context, w, o, rs.sources()...)
+	if err != nil {
+		return rs.wrap(err)
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(p.stderr, "wanctl: warning:", warning)
+	}
+	return nil
 }
 
 // exportRows reads the flags that lay the rows out; nil is a trace.
