@@ -57,7 +57,12 @@ func (t *Timeline) divide(ctx context.Context, steps int, o Options, sources []S
 		return o, err
 	}
 	length := w.Until.Sub(w.Since)
-	if length > longestDivided {
+	switch {
+	case length <= longestDivided:
+	case first.IsZero(): // it holds nothing, however it is divided
+		w.Until = w.Since.Add(time.Hour)
+		length = time.Hour
+	default:
 		return o, fmt.Errorf("the window is longer than %d years: choose a shorter one", longestDivided/year)
 	}
 	least := (length + time.Duration(steps) - 1) / time.Duration(max(steps, 1))
