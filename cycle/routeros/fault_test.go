@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,6 +238,35 @@ func TestIgnoredLimitsAreSetAgain(t *testing.T) {
 			must(w.queues(t.Context()))(t)
 			wantLimit(t, w, download, 777)
 			wantLimit(t, w, upload, 888)
+		})
+	}
+}
+
+// Whoever waits for a login has it among the spans of its cycle, each login once.
+func TestALoginIsTimedByWhoeverWaitsForIt(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []simulator.Transport{simulator.API, simulator.SSH} {
+		t.Run(string(transport), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, transport)
+			w.Inject(simulator.Fault{Kind: simulator.Delay, Command: simulator.Connect, Count: 1, Delay: time.Second})
+			timers := []*cycle.Timer{cycle.NewTimer(cycle.Autorate, nil), cycle.NewTimer(cycle.Autorate, nil)}
+			var work sync.WaitGroup
+			for _, timer := range []*cycle.Timer{timers[0], timers[0], timers[1]} {
+				work.Go(func() {
+					if _, err := w.queues(cycle.WithTimer(t.Context(), timer)); err != nil {
+						t.Error(err)
+					}
+				})
+				time.Sleep(50 * time.Millisecond) // the first is the one that connects
+			}
+			work.Wait()
+			for i, timer := range timers {
+				spans, _ := timer.Spans()
+				if len(spans) != 1 || spans[0].Target != "login "+string(transport) || spans[0].Duration < 500*time.Millisecond {
+					t.Errorf("cycle %d: %+v", i, spans)
+				}
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wanctl/cycle"
@@ -32,7 +33,8 @@ type link struct {
 	log     *slog.Logger
 	quoter
 
-	dialing chan struct{} // holds one token, for whoever connects
+	dialing chan struct{}               // holds one token, for whoever connects
+	timer   atomic.Pointer[cycle.Timer] // of the cycle that connects
 
 	mu       sync.Mutex
 	session  *lease
@@ -100,12 +102,10 @@ func (l *link) acquire(ctx context.Context) (s *lease, fresh bool, err error) {
 	if s = l.current(); s != nil {
 		return s, false, nil
 	}
-	select {
-	case l.dialing <- struct{}{}:
-		defer func() { <-l.dialing }()
-	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
+	if err := l.claim(ctx); err != nil {
+		return nil, false, err
 	}
+	defer func() { <-l.dialing }()
 	if s = l.current(); s != nil { // somebody else connected meanwhile
 		return s, false, nil
 	}
@@ -131,6 +131,32 @@ func (l *link) acquire(ctx context.Context) (s *lease, fresh bool, err error) {
 	}
 	l.session = &lease{session: opened, users: 1}
 	return l.session, true, nil
+}
+
+// claim takes the token to connect. A cycle that waits for the login of another, such as
+// that of a reading which outlasted its own, times it too.
+func (l *link) claim(ctx context.Context) error {
+	timer := cycle.TimerFrom(ctx)
+	select {
+	case l.dialing <- struct{}{}:
+		l.timer.Store(timer)
+		return nil
+	default:
+	}
+	watch := cycle.Stopwatch{}
+	if l.timer.Load() != timer {
+		watch = timer.StartTarget(cycle.Other, "login "+l.name)
+	}
+	select {
+	case l.dialing <- struct{}{}:
+		watch.Stop(cycle.OK)
+		l.timer.Store(timer)
+		return nil
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		watch.Stop(cycle.OutcomeOf(err))
+		return err
+	}
 }
 
 // open connects, logs in and greets.
