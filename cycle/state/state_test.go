@@ -238,10 +238,16 @@ func TestAPipeIsNoState(t *testing.T) {
 	}
 	_, loaded := f.Load()
 	_, backup := f.LoadBackup()
-	for what, err := range map[string]error{"load": loaded, "backup": backup, "keep aside": f.KeepAside()} {
+	for what, err := range map[string]error{"load": loaded, "backup": backup} {
 		if !errors.Is(err, cycle.ErrNotPlain) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	if err := f.KeepAside(); err != nil { // it is moved
+		t.Error(err)
+	}
+	if info, err := os.Lstat(f.Path + ".corrupt"); err != nil || info.Mode().Type() != fs.ModeNamedPipe {
+		t.Errorf("kept aside: %v %v", info, err)
 	}
 	if err := f.Save([]byte("{}")); err != nil || contents(t, f.Path) != "{}" {
 		t.Errorf("saved over it: %v", err)
