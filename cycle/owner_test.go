@@ -6,36 +6,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"wanctl/cycle/ownertest"
 )
-
-// service is a user and a group that are not root.
-const service = 65534
-
-// serviceFolder is a folder of the service's.
-func serviceFolder(t *testing.T) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("files of other owners want root")
-	}
-	dir := filepath.Join(t.TempDir(), "run")
-	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, service, service)); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// wantOwner looks whose a file or folder is; a link is not followed.
-func wantOwner(t *testing.T, path string, want uint32) {
-	t.Helper()
-	info, err := os.Lstat(path)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != want || stat.Gid != want {
-		t.Errorf("%s is of %d:%d, want %d", path, stat.Uid, stat.Gid, want)
-	}
-}
 
 func openAndClose(t *testing.T, path string, flag int) {
 	t.Helper()
@@ -50,35 +23,35 @@ func openAndClose(t *testing.T, path string, flag int) {
 
 func TestWhatRootMakesIsItsFoldersOwners(t *testing.T) {
 	t.Parallel()
-	dir := serviceFolder(t)
+	dir := ownertest.Folder(t, t.TempDir())
 	const flags = os.O_RDWR | os.O_CREATE
 	openAndClose(t, filepath.Join(dir, "made"), flags)
-	wantOwner(t, filepath.Join(dir, "made"), service)
+	ownertest.Want(t, filepath.Join(dir, "made"), ownertest.Service)
 	openAndClose(t, filepath.Join(dir, "made alone"), flags|os.O_EXCL)
-	wantOwner(t, filepath.Join(dir, "made alone"), service)
+	ownertest.Want(t, filepath.Join(dir, "made alone"), ownertest.Service)
 	Premake(filepath.Join(dir, "ahead"), 0o644)
-	wantOwner(t, filepath.Join(dir, "ahead"), service)
+	ownertest.Want(t, filepath.Join(dir, "ahead"), ownertest.Service)
 	if err := MkdirAll(filepath.Join(dir, "a", "b")+"/", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	wantOwner(t, filepath.Join(dir, "a"), service)
-	wantOwner(t, filepath.Join(dir, "a", "b"), service)
+	ownertest.Want(t, filepath.Join(dir, "a"), ownertest.Service)
+	ownertest.Want(t, filepath.Join(dir, "a", "b"), ownertest.Service)
 	openAndClose(t, filepath.Join(dir, "a", "b", "deep"), flags)
-	wantOwner(t, filepath.Join(dir, "a", "b", "deep"), service)
+	ownertest.Want(t, filepath.Join(dir, "a", "b", "deep"), ownertest.Service)
 
 	// In a folder of root's everything is root's.
 	above := filepath.Dir(dir)
 	openAndClose(t, filepath.Join(above, "made"), flags)
-	wantOwner(t, filepath.Join(above, "made"), 0)
+	ownertest.Want(t, filepath.Join(above, "made"), 0)
 	if err := MkdirAll(filepath.Join(above, "a", "b"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	wantOwner(t, filepath.Join(above, "a", "b"), 0)
+	ownertest.Want(t, filepath.Join(above, "a", "b"), 0)
 }
 
 func TestWhatIsThereKeepsItsOwner(t *testing.T) {
 	t.Parallel()
-	dir := serviceFolder(t)
+	dir := ownertest.Folder(t, t.TempDir())
 	old, elsewhere := filepath.Join(dir, "old"), filepath.Join(filepath.Dir(dir), "elsewhere")
 	for _, path := range []string{old, elsewhere} {
 		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
@@ -87,7 +60,7 @@ func TestWhatIsThereKeepsItsOwner(t *testing.T) {
 	}
 	openAndClose(t, old, os.O_RDWR|os.O_CREATE)
 	Premake(old, 0o644)
-	wantOwner(t, old, 0)
+	ownertest.Want(t, old, 0)
 	if _, err := OpenFile(old, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); !errors.Is(err, os.ErrExist) {
 		t.Errorf("made over a file: %v", err)
 	}
@@ -101,7 +74,7 @@ func TestWhatIsThereKeepsItsOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		openAndClose(t, filepath.Join(dir, link), os.O_WRONLY|os.O_CREATE)
-		wantOwner(t, to, 0)
+		ownertest.Want(t, to, 0)
 		if _, err := OpenFile(filepath.Join(dir, link), os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o600); !errors.Is(err, syscall.ELOOP) {
 			t.Errorf("a link %s that is not to be followed: %v", link, err)
 		}
@@ -115,7 +88,7 @@ func TestWhatIsThereKeepsItsOwner(t *testing.T) {
 // things where root has just made something.
 func TestOnlyWhatWasJustMadeIsGiven(t *testing.T) {
 	t.Parallel()
-	dir := serviceFolder(t)
+	dir := ownertest.Folder(t, t.TempDir())
 	precious := filepath.Join(filepath.Dir(dir), "precious")
 	if err := errors.Join(os.WriteFile(precious, nil, 0o600), os.MkdirAll(filepath.Join(dir, "full", "sub"), 0o755),
 		os.Link(precious, filepath.Join(dir, "linked")), os.Symlink(precious, filepath.Join(dir, "symbolic"))); err != nil {
@@ -130,9 +103,9 @@ func TestOnlyWhatWasJustMadeIsGiven(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		f.Close()
-		wantOwner(t, filepath.Join(dir, name), 0)
+		ownertest.Want(t, filepath.Join(dir, name), 0)
 	}
-	wantOwner(t, precious, 0)
+	ownertest.Want(t, precious, 0)
 
 	moved, err := os.Create(filepath.Join(dir, "moved"))
 	if err != nil {
@@ -145,6 +118,6 @@ func TestOnlyWhatWasJustMadeIsGiven(t *testing.T) {
 	if err := Give(moved); err != nil {
 		t.Error(err)
 	}
-	wantOwner(t, precious, 0)
-	wantOwner(t, moved.Name(), 0)
+	ownertest.Want(t, precious, 0)
+	ownertest.Want(t, moved.Name(), 0)
 }

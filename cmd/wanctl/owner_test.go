@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,50 +14,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// service is a user and a group that are not root.
-const service = 65534
+	"wanctl/cycle/ownertest"
+)
 
 // serviceFolder is a folder of the service's, on a tmpfs, which all may come to.
 func serviceFolder(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("files of other owners want root")
-	}
 	dir, err := os.MkdirTemp("/dev/shm", "wanctl-test-")
 	if err != nil {
 		t.Skip(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	run := filepath.Join(dir, "run")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(run, 0o755), os.Chown(run, service, service)); err != nil {
-		t.Fatal(err)
-	}
-	return run
-}
-
-// wantService wants everything in a folder to be the service's, and returns the names.
-func wantService(t *testing.T, dir string) (names string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		names += e.Name() + "\n"
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) { // a temporary file
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if stat := info.Sys().(*syscall.Stat_t); stat.Uid != service || stat.Gid != service {
-			t.Errorf("%s is of %d:%d", e.Name(), stat.Uid, stat.Gid)
-		}
-	}
-	return names
+	return ownertest.Folder(t, dir)
 }
 
 const ownerConfig = `wan_name: wan1
@@ -105,7 +73,7 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 	if err := root.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	if names := wantService(t, dir); strings.Count(names, "\n") != 4 { // lock, state, log, recording
+	if names := ownertest.WantAll(t, dir); strings.Count(names, "\n") != 4 { // lock, state, log, recording
 		t.Errorf("in the folder:\n%s", names)
 	}
 	root, said = start("--debug")
@@ -125,7 +93,7 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 	}
 	_ = root.Process.Kill()
 	_ = root.Wait()
-	names := wantService(t, dir)
+	names := ownertest.WantAll(t, dir)
 	for _, want := range []string{"profile.db-wal\n", "profile.db-shm\n", ".ring\n"} {
 		if !strings.Contains(names, want) {
 			t.Errorf("no %q is left:\n%s\n%s", want, names, said)
@@ -134,7 +102,7 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 
 	serve := func(args ...string) (*bytes.Buffer, error) {
 		cmd, said := start(args...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: service, Gid: service}, AmbientCaps: []uintptr{unix.CAP_NET_RAW}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ownertest.Service, Gid: ownertest.Service}, AmbientCaps: []uintptr{unix.CAP_NET_RAW}}
 		return said, cmd.Run()
 	}
 	if said, err = serve("--cycles", "8", "--debug"); err != nil {
@@ -148,7 +116,7 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 	if !strings.Contains(said.String(), "were recovered") {
 		t.Errorf("the crash ring was left alone:\n%s", said)
 	}
-	wantService(t, dir)
+	ownertest.WantAll(t, dir)
 
 	// A state that root has saved again is kept, and the service goes on without.
 	state := filepath.Join(dir, "wan1_state.json")
@@ -168,7 +136,7 @@ func TestTheServiceGoesOnAfterRoot(t *testing.T) {
 	if err := os.Chown(lock, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := serve("--oneshot"); err == nil || !strings.Contains(said.String(), fmt.Sprintf("permission denied (the file belongs to root: chown %s %s)", userName(service), lock)) {
+	if said, err := serve("--oneshot"); err == nil || !strings.Contains(said.String(), fmt.Sprintf("permission denied (the file belongs to root: chown %s %s)", userName(ownertest.Service), lock)) {
 		t.Errorf("%v\n%s", err, said)
 	}
 	if err := errors.Join(os.Remove(lock), os.Chown(dir, 0, 0)); err != nil {
@@ -211,7 +179,7 @@ func TestLogsOfRootAreTheServices(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if names := wantService(t, dir); names != "main.log\nmain.log.1\nmain.log.2\n" {
+	if names := ownertest.WantAll(t, dir); names != "main.log\nmain.log.1\nmain.log.2\n" {
 		t.Errorf("in the folder:\n%s", names)
 	}
 }

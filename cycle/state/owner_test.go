@@ -11,22 +11,18 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-)
 
-// service is a user and a group that are not root.
-const service = 65534
+	"wanctl/cycle/ownertest"
+)
 
 // serviceFolder is a folder of the service's, which all may come to.
 func serviceFolder(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("files of other owners want root")
-	}
-	dir := t.TempDir()
-	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755), os.Chown(dir, service, service)); err != nil {
+	parent := t.TempDir()
+	if err := os.Chmod(filepath.Dir(parent), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return ownertest.Folder(t, parent)
 }
 
 // asService does something with the service's rights on files: those of this thread.
@@ -34,7 +30,7 @@ func asService(t *testing.T, do func()) {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if _, err := unix.SetfsuidRetUid(service); err != nil {
+	if _, err := unix.SetfsuidRetUid(ownertest.Service); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = unix.SetfsuidRetUid(0) }()
@@ -56,7 +52,7 @@ func TestWhatRootSavesIsTheServices(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(f.Path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chown(filepath.Dir(f.Path), service, service); err != nil {
+	if err := os.Chown(filepath.Dir(f.Path), ownertest.Service, ownertest.Service); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(f.Save([]byte("one")), f.SaveSynced([]byte("two")), f.KeepAside()); err != nil {
@@ -73,7 +69,7 @@ func TestWhatRootSavesIsTheServices(t *testing.T) {
 		}
 		seen++
 		info, err := d.Info()
-		if err == nil && (info.Sys().(*syscall.Stat_t).Uid != service || info.Sys().(*syscall.Stat_t).Gid != service) {
+		if err == nil && (info.Sys().(*syscall.Stat_t).Uid != ownertest.Service || info.Sys().(*syscall.Stat_t).Gid != ownertest.Service) {
 			t.Errorf("%s is not the service's", path)
 		}
 		return err
